@@ -1,0 +1,34 @@
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { Application, ApplicationTarget } from '../../domain/application.ts';
+import { AuditRecord, RefusalTally } from '../../domain/audit-record.ts';
+import { Grant } from '../../domain/grant.ts';
+import { Operation, OperationEvent } from '../../domain/operation.ts';
+import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
+
+export const entities = [
+  Application,
+  ApplicationTarget,
+  Approval,
+  AuditRecord,
+  Grant,
+  Operation,
+  OperationEvent,
+  RefusalTally,
+  Ticket,
+  TicketEntry,
+];
+
+/** The one place that knows the driver. Connects lazily: a database that is away refuses requests, not the start. */
+export function openDatabase(url: string, poolSize = 20): MikroORM {
+  return new MikroORM({
+    clientUrl: url,
+    entities,
+    pool: { min: 0, max: poolSize },
+    // Every unit of work forks its own EntityManager; the global one would mix identities of requests.
+    allowGlobalContext: false,
+    forceUtcTimezone: true,
+    driverOptions: { connectionTimeoutMillis: 5_000, application_name: 'cratos-redeploy' },
+  });
+}
+
+export type { EntityManager, MikroORM };

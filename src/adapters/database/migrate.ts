@@ -1,0 +1,88 @@
+import { type Constructor, MikroORM } from '@mikro-orm/core';
+import { type Migration, Migrator } from '@mikro-orm/migrations';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { entities } from './database.ts';
+import { Migration20261123000000Initial } from './migrations/migration-20261123000000-initial.ts';
+
+/** Forward only; each must be safe while the version before it still runs. */
+const migrationsList: Constructor<Migration>[] = [Migration20261123000000Initial];
+
+const appendOnlyTables = ['audit_record', 'operation_event'] as const;
+
+/** Two services that start together migrate one after the other: the migrator itself takes no lock. */
+const migrationLock = 0x6372_6174;
+
+function openAsOwner(ownerUrl: string) {
+  return new MikroORM({
+    driver: PostgreSqlDriver,
+    clientUrl: ownerUrl,
+    entities,
+    extensions: [Migrator],
+    pool: { min: 0, max: 3 },
+    migrations: { migrationsList, snapshot: false, silent: true },
+  });
+}
+
+/**
+ * Brings the schema up to date as its owner and gives the service's role what it needs and no more: of the
+ * record and the published events it may insert and read rows, never change or delete them.
+ */
+export async function migrate(ownerUrl: string, serviceRole: string): Promise<void> {
+  const orm = openAsOwner(ownerUrl);
+  try {
+    await orm.em.fork().transactional(async (lock) => {
+      await lock.execute('select pg_advisory_xact_lock(?)', [migrationLock]);
+      await orm.migrator.up();
+      await orm.em.fork().transactional(async (em) => {
+        const role = quoteIdentifier(serviceRole);
+        const [{ owner } = { owner: '' }] = await em.execute<{ owner: string }[]>('select current_user as owner');
+        if (owner === serviceRole) return;
+        await em.execute(`
+          grant usage on schema public to ${role};
+          grant select, insert, update, delete on all tables in schema public to ${role};
+          grant usage on all sequences in schema public to ${role};
+          revoke insert, update, delete, truncate on mikro_orm_migrations from ${role};
+          revoke update, delete, truncate on ${appendOnlyTables.join(', ')} from ${role};
+        `);
+      });
+    });
+  } finally {
+    await orm.close(true);
+  }
+}
+
+/** What stands in the way of serving from this database, as sentences; empty when nothing does. */
+export async function databaseFaults(orm: MikroORM<PostgreSqlDriver>): Promise<string[]> {
+  const em = orm.em.fork();
+  const [found] = await em.execute<{ migrations: string | null }[]>(
+    `select to_regclass('public.mikro_orm_migrations')::text as migrations`,
+  );
+  const applied = found?.migrations
+    ? await em.execute<{ name: string }[]>('select name from mikro_orm_migrations')
+    : [];
+  const pending = migrationsList.filter(({ name }) => !applied.some((row) => row.name === name));
+  if (pending.length > 0) {
+    return [`the database lacks ${pending.length} migrations: set DATABASE_MIGRATION_URL to its owner's URL`];
+  }
+  const altering = await em.execute<{ table: string }[]>(
+    `select t as "table" from unnest(?::text[]) t where has_table_privilege(current_user, t, 'update')
+       or has_table_privilege(current_user, t, 'delete') or has_table_privilege(current_user, t, 'truncate')`,
+    [`{${appendOnlyTables.join(',')}}`],
+  );
+  return altering.map(
+    ({ table }) =>
+      `DATABASE_URL's role may change or delete rows of ${table}: use a role of its own, and the owner's in DATABASE_MIGRATION_URL only`,
+  );
+}
+
+/** Whether the migrations lead to exactly the schema that the entities describe: the statements still missing. */
+export async function schemaDrift(ownerUrl: string): Promise<string> {
+  const orm = openAsOwner(ownerUrl);
+  try {
+    return await orm.schema.getUpdateSchemaSQL({ wrap: false, dropTables: false });
+  } finally {
+    await orm.close(true);
+  }
+}
+
+const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,0 +1,173 @@
+import {
+  AppsV1Api,
+  CoreV1Api,
+  ResponseContext,
+  ServerConfiguration,
+  createConfiguration,
+  wrapHttpLibrary,
+} from '@kubernetes/client-node';
+import type { KubeConfig, RequestContext } from '@kubernetes/client-node';
+import { request as send } from 'undici';
+import type { Dispatcher } from 'undici';
+import { Credentials } from './credentials.ts';
+import type { Access } from './credentials.ts';
+import { away, credentialsFailed, refusal, unanswered } from './kubernetes-errors.ts';
+
+type Outgoing = {
+  method: Dispatcher.HttpMethod;
+  url: string;
+  headers?: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
+  isWatch?: boolean;
+  /** How long an answer that has begun may stay silent. */
+  silentMilliseconds: number;
+};
+
+/**
+ * The only way to the API server of one context: its sockets, its credentials, its time-outs and what its refusals
+ * mean. Everything here throws ClusterAway, ClusterRefused or PatchConflict, or the signal's reason once it is aborted.
+ */
+export class KubernetesRequests {
+  readonly apps: AppsV1Api;
+  readonly core: CoreV1Api;
+  readonly #cluster: string;
+  readonly #credentials: Credentials;
+  readonly #milliseconds: number;
+
+  /** `kubeconfig` has the wanted context as its current one. */
+  constructor(cluster: string, kubeconfig: KubeConfig, requestMilliseconds: number) {
+    this.#cluster = cluster;
+    this.#milliseconds = requestMilliseconds;
+    this.#credentials = new Credentials(kubeconfig, requestMilliseconds);
+    const configuration = createConfiguration({
+      baseServer: new ServerConfiguration(this.#credentials.server, {}),
+      httpApi: wrapHttpLibrary({ send: (request) => this.#sendTyped(request) }),
+    });
+    this.apps = new AppsV1Api(configuration);
+    this.core = new CoreV1Api(configuration);
+  }
+
+  async getJson(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown> {
+    const outgoing = this.#get(path, query, signal, this.#milliseconds);
+    return this.#guard(async () => {
+      const text = await (await this.#exchange(outgoing)).body.text();
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        // JSON.parse quotes what it could not read: not for a log.
+        throw away(this.#cluster, 'its answer is not JSON');
+      }
+    });
+  }
+
+  /** The bytes of a watch as they come. Ends when the API server ends it; leaving the loop closes the connection. */
+  async *watch(
+    path: string,
+    query: Record<string, string>,
+    signal: AbortSignal,
+    silentMilliseconds: number,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const outgoing = { ...this.#get(path, query, signal, silentMilliseconds), isWatch: true };
+    const { body } = await this.#guard(() => this.#exchange(outgoing));
+    // Tells that the watch stands, before anything has happened in it.
+    yield Buffer.alloc(0);
+    const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { done, value } = await this.#guard(() => chunks.next());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      body.destroy();
+    }
+  }
+
+  /** Ends every socket, and with it every request under way. */
+  async close(): Promise<void> {
+    await this.#credentials.close();
+  }
+
+  #get(path: string, query: Record<string, string>, signal: AbortSignal, silentMilliseconds: number): Outgoing {
+    const url = `${this.#credentials.server}${path}?${new URLSearchParams(query).toString()}`;
+    return { method: 'GET', url, headers: { accept: 'application/json' }, signal, silentMilliseconds };
+  }
+
+  /** Carries the typed client's requests. The whole exchange, its credentials too, is bound by one time-out. */
+  async #sendTyped(request: RequestContext): Promise<ResponseContext> {
+    const body = request.getBody();
+    const outgoing: Outgoing = {
+      method: request.getHttpMethod(),
+      url: request.getUrl(),
+      headers: request.getHeaders(),
+      body: typeof body === 'string' ? body : undefined,
+      signal: AbortSignal.timeout(this.#milliseconds),
+      silentMilliseconds: this.#milliseconds,
+    };
+    return this.#guard(async () => {
+      const response = await this.#exchange(outgoing);
+      const text = await response.body.text();
+      const headers = { 'content-type': String(response.headers['content-type'] ?? 'application/json') };
+      return new ResponseContext(response.statusCode, headers, {
+        text: () => Promise.resolve(text),
+        binary: () => Promise.resolve(Buffer.from(text)),
+        stream: () => null,
+      });
+    });
+  }
+
+  async #exchange(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
+    let access = await this.#access(outgoing.signal);
+    let response = await this.#send(outgoing, access);
+    if (response.statusCode === 401) {
+      await response.body.dump();
+      this.#credentials.renew(access);
+      access = await this.#access(outgoing.signal);
+      response = await this.#send(outgoing, access);
+    }
+    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    throw refusal(this.#cluster, outgoing.method, response.statusCode, await response.body.text());
+  }
+
+  #send(outgoing: Outgoing, access: Access): Promise<Dispatcher.ResponseData> {
+    return send(outgoing.url, {
+      method: outgoing.method,
+      headers: { 'user-agent': 'cratos-redeploy', ...outgoing.headers, ...access.headers },
+      body: outgoing.body,
+      signal: outgoing.signal,
+      dispatcher: outgoing.isWatch ? access.watches : access.requests,
+      headersTimeout: this.#milliseconds,
+      bodyTimeout: outgoing.silentMilliseconds,
+    });
+  }
+
+  /** An exec plugin may hang or fail, and its output may hold a token: nothing of what it says goes further. */
+  async #access(signal: AbortSignal): Promise<Access> {
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(signal.reason as Error);
+    const timer = setTimeout(
+      () => reject(away(this.#cluster, 'its credentials did not come in time')),
+      this.#milliseconds,
+    );
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const access = this.#credentials.access().catch((error: unknown) => {
+        throw credentialsFailed(this.#cluster, error);
+      });
+      return await Promise.race([access, stopped]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #guard<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      throw unanswered(this.#cluster, error, this.#milliseconds);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ClusterRefused } from '../../domain/cluster.ts';
+import type { KubernetesRequests } from './kubernetes-requests.ts';
+import { WatchLines } from './watch-lines.ts';
+
+/** What a reflector fills. */
+export interface Feed<Wire> {
+  set(object: Wire): void;
+  remove(object: Wire): void;
+  /** Gathers a list page by page beside what is held; `finish` puts it in its place at once. */
+  startList(): { add(page: readonly Wire[]): void; finish(): void };
+}
+
+export type ReflectorTiming = {
+  /** A watch that is silent for so long is taken for dead. The API server sends a bookmark about once a minute. */
+  silentMilliseconds: number;
+  /** How long the API server is asked to keep one watch open; up to a third is taken off at random. */
+  watchSeconds: number;
+  firstPauseMilliseconds: number;
+  longestPauseMilliseconds: number;
+  pageSize: number;
+};
+
+type Metadata = { resourceVersion?: string };
+type List<Wire> = { metadata: Metadata & { continue?: string }; items: Wire[] | null };
+type WatchEvent<Wire> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Wire }
+  | { type: 'BOOKMARK'; object: { metadata: Metadata } }
+  | { type: 'ERROR'; object: { code?: number; reason?: string; message?: string } };
+
+/** After so many failures in a row the view is listed anew: the API server may have come back from a backup. */
+const failuresUntilList = 4;
+
+/** Lists and watches the objects of one kind, for ever: whatever breaks is taken up again. */
+export class Reflector<Wire extends { metadata?: Metadata }> {
+  readonly #requests: KubernetesRequests;
+  readonly #path: string;
+  readonly #feed: Feed<Wire>;
+  readonly #timing: ReflectorTiming;
+  readonly #log: Logger;
+  /** Where the watch goes on; undefined = list first. */
+  #resourceVersion: string | undefined;
+  #failures = 0;
+
+  constructor(requests: KubernetesRequests, path: string, feed: Feed<Wire>, timing: ReflectorTiming, log: Logger) {
+    this.#requests = requests;
+    this.#path = path;
+    this.#feed = feed;
+    this.#timing = timing;
+    this.#log = log.child({ path });
+  }
+
+  /** Resolves once the signal is aborted and nothing is under way any more. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#resourceVersion ??= await this.#list(signal);
+        await this.#watch(this.#resourceVersion, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#note(error);
+        await pause(this.#pauseMilliseconds(), undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const list = this.#feed.startList();
+    let from: string | undefined;
+    for (;;) {
+      const query = { limit: String(this.#timing.pageSize), ...(from && { continue: from }) };
+      const { metadata, items } = (await this.#requests.getJson(this.#path, query, signal)) as List<Wire>;
+      list.add(items ?? []);
+      from = metadata.continue;
+      if (from) continue;
+      list.finish();
+      return metadata.resourceVersion ?? '';
+    }
+  }
+
+  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+    const seconds = Math.ceil(this.#timing.watchSeconds * (1 - Math.random() / 3));
+    const query = { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds), resourceVersion };
+    const lines = new WatchLines();
+    let standsSince = Infinity;
+    // It has brought something, or stood for a while in which nothing happened.
+    let isProven = false;
+    try {
+      for await (const chunk of this.#requests.watch(this.#path, query, signal, this.#timing.silentMilliseconds)) {
+        standsSince = Math.min(standsSince, performance.now());
+        for (const line of lines.push(chunk)) {
+          this.#take(line);
+          this.#recovered();
+          isProven = true;
+        }
+      }
+    } finally {
+      isProven ||= performance.now() - standsSince > 1000;
+      if (isProven) this.#recovered();
+    }
+    if (!isProven) throw new Error('the watch ended as soon as it began');
+  }
+
+  #take(line: Buffer): void {
+    const event = readEvent<Wire>(line);
+    if (event.type === 'ERROR') {
+      const { code = 500, reason = 'Unknown', message = '' } = event.object;
+      throw new ClusterRefused(code, reason, message);
+    }
+    try {
+      if (event.type === 'DELETED') this.#feed.remove(event.object);
+      else if (event.type !== 'BOOKMARK') this.#feed.set(event.object);
+      this.#resourceVersion = event.object.metadata?.resourceVersion ?? this.#resourceVersion;
+    } catch (error) {
+      throw new UnusableEvent(`an event could not be taken in: ${String(error)}`);
+    }
+  }
+
+  #note(error: unknown): void {
+    this.#failures += 1;
+    const isExpired = error instanceof ClusterRefused && error.status === 410;
+    const isUnusable = error instanceof UnusableEvent;
+    if (isExpired || isUnusable || this.#failures % failuresUntilList === 0) this.#resourceVersion = undefined;
+    const why = error instanceof Error ? error.message : String(error);
+    if (isUnusable) this.#log.error({ why }, 'an event was unusable, listing anew');
+    else if (this.#failures === 1) this.#log.warn({ why }, 'a watch was interrupted, taking it up again');
+  }
+
+  #recovered(): void {
+    if (this.#failures > 0) this.#log.info({ failures: this.#failures }, 'a watch goes on');
+    this.#failures = 0;
+  }
+
+  #pauseMilliseconds(): number {
+    const { firstPauseMilliseconds, longestPauseMilliseconds } = this.#timing;
+    const longest = Math.min(longestPauseMilliseconds, firstPauseMilliseconds * 2 ** (this.#failures - 1));
+    return longest * (0.5 + Math.random() / 2);
+  }
+}
+
+/** What came over the watch cannot be used: the view may lack something, and only a new list can tell. */
+class UnusableEvent extends Error {}
+
+/** Read as a whole. A cheaper reader that jumps over managedFields would go here. */
+function readEvent<Wire>(line: Buffer): WatchEvent<Wire> {
+  try {
+    return JSON.parse(line.toString('utf8')) as WatchEvent<Wire>;
+  } catch {
+    // JSON.parse quotes what it could not read, and a pod's environment is not for a log.
+    throw new UnusableEvent('a line is not JSON');
+  }
+}

@@ -1,0 +1,105 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { RedeployError } from '../../domain/errors.ts';
+import { type Actor, type Role, roles } from '../../domain/person.ts';
+import type { VerifySignIn } from '../../domain/sign-in.ts';
+
+export type OidcSettings = {
+  issuer: string;
+  audience: string;
+  /** Dotted paths into the token's claims. */
+  usernameClaim: string;
+  rolesClaim: string;
+  groupsClaim: string;
+};
+
+/** Asymmetric ones only: with a shared secret whoever can verify could also sign. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+
+const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+
+/** Verifies bearer JWTs against the keys that the issuer's discovery document names; keys rotate without a restart. */
+export function oidcSignIn(settings: OidcSettings): VerifySignIn {
+  let keys: Promise<JWTVerifyGetKey> | undefined;
+
+  function findKeys(): Promise<JWTVerifyGetKey> {
+    keys ??= discoverKeys(settings.issuer).catch((error: unknown) => {
+      keys = undefined; // the next request asks again
+      throw error;
+    });
+    return keys;
+  }
+
+  return async (authorization) => {
+    const [, token] = /^Bearer ([^\s]+)$/i.exec(authorization?.trim() ?? '') ?? [];
+    if (!token) throw unauthenticated('sign in: send "Authorization: Bearer <JWT>"');
+    try {
+      const { payload } = await jwtVerify(token, await findKeys(), {
+        issuer: settings.issuer,
+        audience: settings.audience,
+        algorithms,
+        clockTolerance: 30,
+        requiredClaims: ['sub', 'exp'],
+      });
+      return { actor: actorOf(payload, settings), expiresAt: new Date(payload.exp! * 1000) };
+    } catch (error) {
+      if (error instanceof RedeployError) throw error;
+      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout) && isAboutToken(error)) {
+        throw unauthenticated(`the sign-in token is not accepted: ${error.message}`, error);
+      }
+      throw new RedeployError(
+        'UNAVAILABLE',
+        "the issuer's keys cannot be had; nobody can sign in",
+        { advice: 'Try again.' },
+        error,
+      );
+    }
+  };
+}
+
+/** A plain JOSEError is about the key set's HTTP answer, its subclasses about the token. */
+const isAboutToken = (error: errors.JOSEError): boolean => error.constructor !== errors.JOSEError;
+
+async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: 'error' });
+  if (!response.ok) throw new Error(`the issuer's discovery document answers ${response.status}`);
+  const document = discovery.parse(await response.json());
+  if (document.issuer !== issuer) throw new Error(`the discovery document names another issuer, ${document.issuer}`);
+  return createRemoteJWKSet(new URL(document.jwks_uri), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
+}
+
+function actorOf(payload: JWTPayload, settings: OidcSettings): Actor {
+  const username = claimAt(payload, settings.usernameClaim);
+  if (typeof username !== 'string' || !isReadable(username)) {
+    throw unauthenticated(`the sign-in token lacks a usable ${settings.usernameClaim}`);
+  }
+  const known = new Set<string>(roles);
+  return {
+    issuer: payload.iss!,
+    subject: payload.sub!,
+    username,
+    roles: stringsAt(payload, settings.rolesClaim).filter((role): role is Role => known.has(role)),
+    groups: stringsAt(payload, settings.groupsClaim),
+  };
+}
+
+const isReadable = (name: string): boolean =>
+  name.length > 0 && name.length <= 253 && name.isWellFormed() && !/\p{Cc}/u.test(name);
+
+/** Keycloak's realm_access.roles and the like; a claim whose own name has dots is found whole first. */
+function claimAt(payload: JWTPayload, path: string): unknown {
+  if (Object.hasOwn(payload, path)) return payload[path];
+  return path.split('.').reduce<unknown>((value, key) => {
+    const isMap = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+    return isMap ? (value as Record<string, unknown>)[key] : undefined;
+  }, payload);
+}
+
+function stringsAt(payload: JWTPayload, path: string): string[] {
+  const value = claimAt(payload, path);
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+}
+
+const unauthenticated = (message: string, cause?: unknown): RedeployError =>
+  new RedeployError('UNAUTHENTICATED', message, { advice: 'Sign in again.' }, cause);

@@ -1,0 +1,126 @@
+import type { BusinessTag } from './application.ts';
+import type { Target } from './cluster.ts';
+import type { Owners } from './permissions.ts';
+
+/** The guide's five levels of the record, and SERVICE for what belongs to no ticket. */
+export const auditLevels = ['TICKET', 'ENTRY', 'TOKEN', 'OPERATION', 'KUBERNETES', 'SERVICE'] as const;
+export type AuditLevel = (typeof auditLevels)[number];
+
+/** What each kind of record tells beside who, when and on what. Grows by adding a line here, in the levels and in the messages. */
+export type AuditData = {
+  TICKET_CREATE: { category: string; reason: string; applications: string[]; approvalsRequired: number };
+  TICKET_APPROVE: { comment: string | null; approvals: number; approvalsRequired: number };
+  TICKET_REJECT: { comment: string | null };
+  TICKET_COMPLETE: { result: string; summary: string | null };
+  TICKET_FAIL: { reason: string };
+  ENTRY_CREATE: {
+    businessTags: BusinessTag[];
+    targets: Target[];
+    expectedEffect: string | null;
+    rollbackPlan: string | null;
+  };
+  ENTRY_PROCESS: { expires: string };
+  ENTRY_SUCCESS: { expires: string };
+  ENTRY_FAILED: { reason: string };
+  TOKEN_CREATE: { expires: string };
+  TOKEN_USE: { expires: string };
+  TOKEN_EXPIRE: { expires: string };
+  TOKEN_RESTORE: { expires: string };
+  TOKEN_STRAY: { user: string; reason: string };
+  REDEPLOY_START: {
+    type: string;
+    reason: string | null;
+    deploymentName: string;
+    strategy: string;
+    previousImage: string;
+    previousReplicas: number;
+  };
+  REDEPLOY_PROGRESS: { status: string; message: string };
+  REDEPLOY_SUCCESS: { durationSeconds: number; currentImage: string; currentReplicas: number };
+  REDEPLOY_FAILED: { status: string; errorMessage: string; durationSeconds: number };
+  OPERATION_TAKE_OVER: { follower: string; fence: number };
+  DEPLOYMENT_UPDATE: { deploymentName: string; generation: number; resourceVersion: string; restartedAt: string };
+  REPLICASET_CREATE: { replicaSet: string; revision: number };
+  POD_CHANGES: { newPods: string[]; terminatedPods: string[]; newPodCount: number; terminatedPodCount: number };
+  ROLLOUT_STATUS: {
+    status: string;
+    message: string;
+    desired: number;
+    updated: number;
+    ready: number;
+    available: number;
+    old: number;
+  };
+  APPLICATION_REGISTER: { businessTags: BusinessTag[]; owners: Owners; targets: Target[]; isNew: boolean };
+  REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
+};
+
+export type AuditKind = keyof AuditData;
+export type AuditFact<K extends AuditKind = AuditKind> = { [Kind in K]: { kind: Kind } & AuditData[Kind] }[K];
+
+export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
+  TICKET_CREATE: 'TICKET',
+  TICKET_APPROVE: 'TICKET',
+  TICKET_REJECT: 'TICKET',
+  TICKET_COMPLETE: 'TICKET',
+  TICKET_FAIL: 'TICKET',
+  ENTRY_CREATE: 'ENTRY',
+  ENTRY_PROCESS: 'ENTRY',
+  ENTRY_SUCCESS: 'ENTRY',
+  ENTRY_FAILED: 'ENTRY',
+  TOKEN_CREATE: 'TOKEN',
+  TOKEN_USE: 'TOKEN',
+  TOKEN_EXPIRE: 'TOKEN',
+  TOKEN_RESTORE: 'TOKEN',
+  TOKEN_STRAY: 'TOKEN',
+  REDEPLOY_START: 'OPERATION',
+  REDEPLOY_PROGRESS: 'OPERATION',
+  REDEPLOY_SUCCESS: 'OPERATION',
+  REDEPLOY_FAILED: 'OPERATION',
+  OPERATION_TAKE_OVER: 'OPERATION',
+  DEPLOYMENT_UPDATE: 'KUBERNETES',
+  REPLICASET_CREATE: 'KUBERNETES',
+  POD_CHANGES: 'KUBERNETES',
+  ROLLOUT_STATUS: 'KUBERNETES',
+  APPLICATION_REGISTER: 'SERVICE',
+  REQUEST_REFUSE: 'SERVICE',
+};
+export const auditKinds = Object.keys(auditKindLevels) as AuditKind[];
+
+const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
+
+const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => string } = {
+  TICKET_CREATE: (d) => `asked for an emergency redeploy of ${list(d.applications)} (${d.category}): ${d.reason}`,
+  TICKET_APPROVE: (d) => `approved, ${d.approvals} of ${d.approvalsRequired}${d.comment ? `: ${d.comment}` : ''}`,
+  TICKET_REJECT: (d) => `rejected${d.comment ? `: ${d.comment}` : ''}`,
+  TICKET_COMPLETE: (d) => `completed, ${d.result}${d.summary ? `: ${d.summary}` : ''}`,
+  TICKET_FAIL: (d) => `failed: ${d.reason}`,
+  ENTRY_CREATE: (d, s) => `entry for ${s}, tagged ${list(d.businessTags.map((t) => `${t.tagKey}:${t.tagValue}`))}`,
+  ENTRY_PROCESS: (d, s) => `redeploy of ${s} granted until ${d.expires}`,
+  ENTRY_SUCCESS: (d, s) => `token for ${s} issued, valid until ${d.expires}`,
+  ENTRY_FAILED: (d, s) => `no token for ${s}: ${d.reason}`,
+  TOKEN_CREATE: (d, s) => `token for ${s} created, valid until ${d.expires}`,
+  TOKEN_USE: (_, s) => `token for ${s} used`,
+  TOKEN_EXPIRE: (d, s) => `token for ${s} expired at ${d.expires}`,
+  TOKEN_RESTORE: (d, s) => `token for ${s} written to Redis again, valid until ${d.expires}`,
+  TOKEN_STRAY: (d, s) => `token of ${d.user} for ${s} removed from Redis: ${d.reason}`,
+  REDEPLOY_START: (d, s) => `redeploy of ${s} started (${d.type}, ${d.strategy})${d.reason ? `: ${d.reason}` : ''}`,
+  REDEPLOY_PROGRESS: (d, s) => `redeploy of ${s} is ${d.status}: ${d.message}`,
+  REDEPLOY_SUCCESS: (d, s) => `redeploy of ${s} completed in ${d.durationSeconds} s`,
+  REDEPLOY_FAILED: (d, s) => `redeploy of ${s} ended ${d.status} after ${d.durationSeconds} s: ${d.errorMessage}`,
+  OPERATION_TAKE_OVER: (d, s) => `redeploy of ${s} is followed by ${d.follower} now`,
+  DEPLOYMENT_UPDATE: (d) => `Deployment ${d.deploymentName} restarted, generation ${d.generation}`,
+  REPLICASET_CREATE: (d) => `ReplicaSet ${d.replicaSet} is revision ${d.revision}`,
+  POD_CHANGES: (d) =>
+    `${d.newPodCount} new pods: ${list(d.newPods)}; ${d.terminatedPodCount} terminated: ${list(d.terminatedPods)}`,
+  ROLLOUT_STATUS: (d) => d.message,
+  APPLICATION_REGISTER: (d, s) =>
+    `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
+  REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
+};
+
+/** One readable sentence without its subject: who and what stand beside it. */
+export function describeFact<K extends AuditKind>(fact: AuditFact<K>, applicationName: string | null): string {
+  const message = messages[fact.kind] as (data: AuditFact<K>, subject: string) => string;
+  return message(fact, applicationName ?? 'the application');
+}

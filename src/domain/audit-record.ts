@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { defineEntity, p } from '@mikro-orm/core';
+import canonicalize from 'canonicalize';
+import { type AuditKind, type AuditLevel } from './audit-facts.ts';
+
+const AuditRecordSchema = defineEntity({
+  name: 'AuditRecord',
+  uniques: [{ properties: ['ticketId', 'sequence'], name: 'audit_record_chain_unique' }],
+  properties: {
+    id: p.bigint().primary().autoincrement(),
+    ticketId: p.integer().nullable(),
+    /** 1, 2, 3 … within the ticket; null where the record belongs to none. */
+    sequence: p.integer().nullable(),
+    level: p.text().$type<AuditLevel>(),
+    kind: p.text().$type<AuditKind>(),
+    at: p.datetime(3).index('audit_record_at_index'),
+    issuer: p.text().nullable(),
+    subject: p.text().nullable(),
+    /** Whose act it was; null for the service's own. */
+    username: p.text().nullable(),
+    ticketNo: p.text().nullable(),
+    applicationName: p.text().nullable(),
+    operationId: p.uuid().nullable().index('audit_record_operation_index'),
+    cluster: p.text().nullable(),
+    namespace: p.text().nullable(),
+    message: p.text(),
+    data: p.json<Record<string, unknown>>(),
+    previousHash: p.text().nullable(),
+    hash: p.text(),
+  },
+});
+
+/** One fact, append-only. The service's database role can neither update nor delete it. */
+export class AuditRecord extends AuditRecordSchema.class {}
+AuditRecordSchema.setClass(AuditRecord);
+
+export type AuditContent = Omit<{ [K in keyof AuditRecord]: AuditRecord[K] }, 'id' | 'hash' | 'at' | keyof object> & {
+  at: Date;
+};
+
+/**
+ * SHA-256 over the record's canonical JSON (RFC 8785), the hash of the one before it in the ticket included,
+ * so that a record cannot be altered, left out or moved without every later hash telling.
+ */
+export function hashAuditRecord(content: AuditContent): string {
+  const { ticketId, sequence, level, kind, at, issuer, subject, username, ticketNo, applicationName } = content;
+  const { operationId, cluster, namespace, message, data, previousHash } = content;
+  const canonical = canonicalize({
+    ...{ ticketId, sequence, level, kind, at: at.toISOString(), issuer, subject, username, ticketNo, applicationName },
+    ...{ operationId, cluster, namespace, message, data, previousHash },
+  });
+  return createHash('sha256').update(canonical!).digest('hex');
+}
+
+const RefusalTallySchema = defineEntity({
+  name: 'RefusalTally',
+  properties: {
+    issuer: p.text().primary(),
+    subject: p.text().primary(),
+    request: p.text().primary(),
+    code: p.text().primary(),
+    minute: p.datetime(0).primary(),
+    count: p.integer().default(1),
+  },
+});
+
+/** How often one person was refused one thing within one minute: a flood of refusals must not flood the record. */
+export class RefusalTally extends RefusalTallySchema.class {}
+RefusalTallySchema.setClass(RefusalTally);

@@ -1,0 +1,234 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import type { AuditFact } from './audit-facts.ts';
+import type { DeploymentSnapshot } from './cluster.ts';
+import { Grant } from './grant.ts';
+import type { PodFailure, Replicas, RolloutState, RolloutStatus } from './rollout.ts';
+import { rolloutTransitions, unfinishedStatuses } from './rollout.ts';
+import type { Attempt, Verdict } from './rollout-verdict.ts';
+import { Ticket, TicketEntry } from './ticket.ts';
+import { followTransition, isFinal } from './transitions.ts';
+
+export const redeployTypes = ['RESTART'] as const;
+export type RedeployType = (typeof redeployTypes)[number];
+
+const unfinished = `rollout_status in (${unfinishedStatuses.map((status) => `'${status}'`).join(', ')})`;
+
+const OperationSchema = defineEntity({
+  name: 'Operation',
+  uniques: [
+    // At most one operation is unfinished on a target; also what makes two simultaneous requests one.
+    {
+      properties: ['clusterUid', 'namespace', 'deploymentName'],
+      name: 'operation_unfinished_unique',
+      where: unfinished,
+    },
+    { properties: ['issuer', 'subject', 'requestId'], name: 'operation_request_unique' },
+  ],
+  indexes: [
+    { properties: ['followedUntil'], name: 'operation_unfollowed_index', where: unfinished },
+    { properties: ['applicationName', 'operationStartTime'], name: 'operation_application_index' },
+  ],
+  properties: {
+    /** Time-ordered (UUID version 7). */
+    id: p.uuid().primary(),
+    type: p.text().$type<RedeployType>(),
+    ticket: () => p.manyToOne(Ticket).index('operation_ticket_index'),
+    entry: () => p.manyToOne(TicketEntry),
+    grant: () => p.manyToOne(Grant),
+    issuer: p.text(),
+    subject: p.text(),
+    username: p.text(),
+    applicationName: p.text(),
+    cluster: p.text(),
+    clusterUid: p.text(),
+    namespace: p.text(),
+    deploymentName: p.text(),
+    reason: p.text().nullable(),
+    /** The client's own key for this request, and what it asked for under it. */
+    requestId: p.text().nullable(),
+    requestHash: p.text(),
+
+    // What the patch is computed from, stored before it is sent.
+    deploymentUid: p.text(),
+    resourceVersion: p.text(),
+    progressingBefore: p.text().nullable(),
+    previousImage: p.text(),
+    previousReplicas: p.integer(),
+    rolloutStrategy: p.text(),
+    operationStartTime: p.datetime(3),
+
+    // What became of it.
+    rolloutStatus: p.text().$type<RolloutStatus>(),
+    sequence: p.integer().default(1),
+    lastUpdateTime: p.datetime(3),
+    landedAt: p.datetime(3).nullable(),
+    generation: p.integer().nullable(),
+    revision: p.integer().nullable(),
+    newReplicaSet: p.text().nullable(),
+    verifyingSince: p.datetime(3).nullable(),
+    currentImage: p.text().nullable(),
+    currentReplicas: p.integer().nullable(),
+    operationEndTime: p.datetime(3).nullable(),
+    durationSeconds: p.integer().nullable(),
+    success: p.boolean().nullable(),
+    errorMessage: p.text().nullable(),
+    newPods: p.json<string[]>(),
+    terminatedPods: p.json<string[]>(),
+    failures: p.json<PodFailure[]>(),
+    /** Old pods seen so far, so that a successor knows which of them are gone. */
+    oldPods: p.json<string[]>(),
+
+    // The lease: one process follows an operation; each of its writes carries the fence.
+    follower: p.text(),
+    followedUntil: p.datetime(3),
+    fence: p.integer().default(1),
+  },
+});
+
+/** One redeployment and its record. It alone changes its rollout status. */
+export class Operation extends OperationSchema.class {
+  isFinished(): boolean {
+    return isFinal(rolloutTransitions, this.rolloutStatus);
+  }
+
+  /** The patch stands in the cluster: the object or one of its ReplicaSets carries this operation's id. */
+  land(deployment: DeploymentSnapshot, at: Date): AuditFact<'DEPLOYMENT_UPDATE'> {
+    if (this.landedAt) throw new Error(`operation ${this.id} has landed already`);
+    this.landedAt = at;
+    this.generation = deployment.generation;
+    this.currentImage = imagesOf(deployment);
+    this.currentReplicas = deployment.replicas;
+    return {
+      kind: 'DEPLOYMENT_UPDATE',
+      deploymentName: this.deploymentName,
+      generation: deployment.generation,
+      resourceVersion: deployment.resourceVersion,
+      restartedAt: toWholeSeconds(this.operationStartTime),
+    };
+  }
+
+  /** What the verdict is about; to be asked only of a landed operation. */
+  attempt(doomedSince: Date | null): Attempt {
+    return {
+      operationId: this.id,
+      deploymentName: this.deploymentName,
+      deploymentUid: this.deploymentUid,
+      generation: this.generation!,
+      progressingBefore: this.progressingBefore ?? null,
+      status: this.rolloutStatus,
+      oldPods: this.oldPods,
+      landedAt: this.landedAt!,
+      verifyingSince: this.verifyingSince ?? null,
+      verifyingReplicas: this.verifyingSince ? (this.currentReplicas ?? null) : null,
+      doomedSince,
+    };
+  }
+
+  /** Takes over what the verdict says; answers with the facts for the record. */
+  advance(verdict: Verdict, at: Date): AuditFact[] {
+    const facts: AuditFact[] = [];
+    if (verdict.newReplicaSet && !this.newReplicaSet && verdict.newReplicaSet.revision > 0) {
+      this.newReplicaSet = verdict.newReplicaSet.name;
+      this.revision = verdict.newReplicaSet.revision;
+      facts.push({
+        kind: 'REPLICASET_CREATE',
+        replicaSet: verdict.newReplicaSet.name,
+        revision: verdict.newReplicaSet.revision,
+      });
+    }
+    this.oldPods = verdict.oldPods;
+    this.currentReplicas = verdict.replicas.desired;
+    return [...facts, ...this.record(verdict, at)];
+  }
+
+  /** Ends an operation whose patch never stood in the cluster. */
+  refuse(message: string, at: Date): AuditFact[] {
+    return this.record({ ...this.stateWith(message), status: 'FAILED' }, at);
+  }
+
+  /** The same status with another message, for whoever watches. */
+  stateWith(message: string): RolloutState {
+    return {
+      status: this.rolloutStatus,
+      message,
+      replicas: noReplicas(this.previousReplicas),
+      newPods: this.newPods,
+      newPodCount: this.newPods.length,
+      terminatedPods: this.terminatedPods,
+      terminatedPodCount: this.terminatedPods.length,
+      failures: this.failures,
+    };
+  }
+
+  /** One more event: the next number, and where the status changes the facts of that. */
+  record(state: RolloutState, at: Date): AuditFact[] {
+    const before = this.rolloutStatus;
+    this.sequence += 1;
+    this.lastUpdateTime = at;
+    this.newPods = state.newPods;
+    this.terminatedPods = state.terminatedPods;
+    this.failures = state.failures;
+    if (state.status === before) return [];
+    this.rolloutStatus = followTransition(rolloutTransitions, before, state.status);
+    const { status, message } = state;
+    if (status === 'VERIFYING') this.verifyingSince = at;
+    if (!this.isFinished()) return [{ kind: 'REDEPLOY_PROGRESS', status, message }, rolloutStatusFact(state)];
+    return this.end(state, at);
+  }
+
+  private end(state: RolloutState, at: Date): AuditFact[] {
+    const { status, message, newPods, terminatedPods, newPodCount, terminatedPodCount } = state;
+    this.operationEndTime = at;
+    this.durationSeconds = Math.round((at.getTime() - this.operationStartTime.getTime()) / 1000);
+    this.success = status === 'COMPLETED';
+    this.errorMessage = this.success ? null : message;
+    const { durationSeconds } = this;
+    const seen: AuditFact[] = this.landedAt
+      ? [{ kind: 'POD_CHANGES', newPods, terminatedPods, newPodCount, terminatedPodCount }, rolloutStatusFact(state)]
+      : [];
+    if (!this.success) return [...seen, { kind: 'REDEPLOY_FAILED', status, errorMessage: message, durationSeconds }];
+    const { currentImage, currentReplicas } = this;
+    return [
+      ...seen,
+      {
+        kind: 'REDEPLOY_SUCCESS',
+        durationSeconds,
+        currentImage: currentImage ?? '',
+        currentReplicas: currentReplicas ?? 0,
+      },
+    ];
+  }
+}
+OperationSchema.setClass(Operation);
+
+const OperationEventSchema = defineEntity({
+  name: 'OperationEvent',
+  properties: {
+    operationId: p.uuid().primary(),
+    sequence: p.integer().primary(),
+    status: p.text().$type<RolloutStatus>(),
+    at: p.datetime(3),
+    /** The whole state, as subscribers get it. */
+    state: p.json<RolloutState>(),
+  },
+});
+
+/** One numbered state of an operation, as it was published. */
+export class OperationEvent extends OperationEventSchema.class {}
+OperationEventSchema.setClass(OperationEvent);
+
+export const noReplicas = (desired: number): Replicas => ({ desired, updated: 0, ready: 0, available: 0, old: 0 });
+
+/** The containers' images in order, comma-separated. */
+export const imagesOf = (deployment: DeploymentSnapshot): string =>
+  deployment.containers.map(({ image }) => image).join(',');
+
+/** RFC 3339 in whole seconds, as kubectl writes restartedAt. */
+export const toWholeSeconds = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');
+
+const rolloutStatusFact = ({ status, message, replicas }: RolloutState): AuditFact => ({
+  kind: 'ROLLOUT_STATUS',
+  status,
+  message,
+  ...replicas,
+});

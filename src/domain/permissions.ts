@@ -1,0 +1,38 @@
+import { RedeployError } from './errors.ts';
+import { type Actor, hasRole, isSamePerson, type Person } from './person.ts';
+
+/**
+ * Who may do and see what, in one place. Every rule starts from no: a person without a rule that lets them
+ * may not. ADMIN registers applications and sees everything but does not imply APPROVER.
+ */
+
+export type Owners = { users: string[]; groups: string[] };
+
+export const isOwner = (actor: Actor, owners: Owners): boolean =>
+  owners.users.includes(actor.username) || owners.groups.some((group) => actor.groups.includes(group));
+
+export const mayRegisterApplications = (actor: Actor): boolean => hasRole(actor, 'ADMIN');
+
+export const isDeployer = (actor: Actor): boolean => hasRole(actor, 'APPLICATION_DEPLOYER', 'ADMIN');
+
+/** To ask for a redeploy of an application, and to use the token that was given for it. */
+export const mayRedeployApplication = (actor: Actor, owners: Owners): boolean =>
+  isDeployer(actor) && (isOwner(actor, owners) || hasRole(actor, 'ADMIN'));
+
+export const mayDecide = (actor: Actor): boolean => hasRole(actor, 'APPROVER');
+
+/** Approvers must see what they decide on, auditors what was done, admins what they run. */
+const seesEverything = (actor: Actor): boolean => hasRole(actor, 'APPROVER', 'AUDITOR', 'ADMIN');
+
+export const mayReadApplication = (actor: Actor, owners: Owners): boolean =>
+  seesEverything(actor) || isOwner(actor, owners);
+
+/** Tickets, tokens and operations: whose they are, and whoever sees everything. */
+export const mayReadWhatBelongsTo = (actor: Actor, person: Omit<Person, 'username'>): boolean =>
+  seesEverything(actor) || isSamePerson(actor, person);
+
+export const mayReadAudit = (actor: Actor): boolean => hasRole(actor, 'AUDITOR', 'ADMIN');
+
+export function requirePermission(allowed: boolean, message: string, advice?: string): void {
+  if (!allowed) throw new RedeployError('FORBIDDEN', message, advice === undefined ? {} : { advice });
+}

@@ -1,0 +1,226 @@
+import { type Collection, defineEntity, p } from '@mikro-orm/core';
+import type { AuditFact } from './audit-facts.ts';
+import type { BusinessTag } from './application.ts';
+import type { Target } from './cluster.ts';
+import { RedeployError } from './errors.ts';
+import { isSamePerson, type Person } from './person.ts';
+import { followTransition, type Transitions } from './transitions.ts';
+
+export const ticketStatuses = [
+  'PENDING_APPROVAL',
+  'APPROVED',
+  'AUTHORIZED',
+  'REDEPLOYING',
+  'COMPLETED',
+  'REJECTED',
+  'CANCELLED',
+  'EXPIRED',
+  'FAILED',
+] as const;
+export type TicketStatus = (typeof ticketStatuses)[number];
+
+export const ticketTransitions: Transitions<TicketStatus> = {
+  PENDING_APPROVAL: ['APPROVED', 'REJECTED', 'CANCELLED', 'EXPIRED'],
+  APPROVED: ['AUTHORIZED', 'FAILED'],
+  AUTHORIZED: ['REDEPLOYING', 'COMPLETED'],
+  REDEPLOYING: ['AUTHORIZED', 'COMPLETED'],
+  COMPLETED: [],
+  REJECTED: [],
+  CANCELLED: [],
+  EXPIRED: [],
+  FAILED: [],
+};
+
+export const ticketResults = ['SUCCEEDED', 'FAILED', 'MIXED', 'UNUSED'] as const;
+export type TicketResult = (typeof ticketResults)[number];
+
+export const ticketCategories = [
+  'BUG_FIX',
+  'CONFIG_CHANGE',
+  'ROLLBACK',
+  'SECURITY_PATCH',
+  'MEMORY_LEAK',
+  'PERFORMANCE',
+] as const;
+export type TicketCategory = (typeof ticketCategories)[number];
+
+export const decisions = ['APPROVED', 'REJECTED'] as const;
+export type Decision = (typeof decisions)[number];
+
+const TicketSchema = defineEntity({
+  name: 'Ticket',
+  properties: {
+    id: p.integer().primary(),
+    ticketNo: p.text().unique(),
+    category: p.text().$type<TicketCategory>(),
+    reason: p.text(),
+    issuer: p.text(),
+    subject: p.text(),
+    username: p.text(),
+    status: p.text().$type<TicketStatus>().default('PENDING_APPROVAL'),
+    result: p.text().$type<TicketResult>().nullable(),
+    approvalsRequired: p.integer(),
+    createdAt: p.datetime(3),
+    /** Nobody can decide any more from then on. */
+    decideBy: p.datetime(3),
+    approvedAt: p.datetime(3).nullable(),
+    endedAt: p.datetime(3).nullable(),
+    /** Head of the ticket's audit chain; changes only under the ticket row's lock. */
+    auditSequence: p.integer().default(0),
+    auditHash: p.text().nullable(),
+    entries: () => p.oneToMany(TicketEntry).mappedBy('ticket').orderBy({ position: 'asc' }),
+    approvals: () => p.oneToMany(Approval).mappedBy('ticket').orderBy({ id: 'asc' }),
+  },
+});
+
+/** A request to redeploy, with one entry per application. It alone changes its status. */
+export class Ticket extends TicketSchema.class {
+  declare entries: Collection<TicketEntry>;
+  declare approvals: Collection<Approval>;
+
+  approve(approver: Person, comment: string | null, at: Date): AuditFact<'TICKET_APPROVE'> {
+    this.requireDecidable(approver, at);
+    const approvals = this.approvals.length + 1;
+    if (approvals >= this.approvalsRequired) {
+      this.become('APPROVED');
+      this.approvedAt = at;
+    }
+    return { kind: 'TICKET_APPROVE', comment, approvals, approvalsRequired: this.approvalsRequired };
+  }
+
+  reject(approver: Person, comment: string | null, at: Date): AuditFact<'TICKET_REJECT'> {
+    this.requireDecidable(approver, at);
+    this.end('REJECTED', at);
+    return { kind: 'TICKET_REJECT', comment };
+  }
+
+  /** Every entry has its token. */
+  authorize(): void {
+    this.become('AUTHORIZED');
+  }
+
+  /** The tokens could not be issued; their grants are void. */
+  fail(reason: string, at: Date): AuditFact<'TICKET_FAIL'> {
+    this.end('FAILED', at);
+    return { kind: 'TICKET_FAIL', reason };
+  }
+
+  startRedeploying(): void {
+    if (this.status !== 'REDEPLOYING') this.become('REDEPLOYING');
+  }
+
+  /** To be called when an operation of this ticket has ended, and when a token has. */
+  settle(
+    now: { unfinished: number; liveGrants: number; succeeded: number; failed: number },
+    at: Date,
+  ): AuditFact<'TICKET_COMPLETE'>[] {
+    if (now.unfinished > 0) return [];
+    if (now.liveGrants > 0) {
+      if (this.status === 'REDEPLOYING') this.become('AUTHORIZED');
+      return [];
+    }
+    const { succeeded, failed } = now;
+    this.result = failed > 0 ? (succeeded > 0 ? 'MIXED' : 'FAILED') : succeeded > 0 ? 'SUCCEEDED' : 'UNUSED';
+    this.end('COMPLETED', at);
+    return [{ kind: 'TICKET_COMPLETE', result: this.result, summary: null }];
+  }
+
+  private requireDecidable(approver: Person, at: Date): void {
+    if (isSamePerson(this, approver)) {
+      throw new RedeployError(
+        'FORBIDDEN',
+        `${approver.username} asked for ticket ${this.ticketNo} and cannot decide it`,
+        {
+          advice: 'Ask another approver.',
+        },
+      );
+    }
+    if (this.status !== 'PENDING_APPROVAL') {
+      throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} is ${this.status} and can no longer be decided`);
+    }
+    if (this.decideBy <= at) {
+      throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} expired at ${this.decideBy.toISOString()}`, {
+        advice: 'Create a new ticket.',
+      });
+    }
+    if (this.approvals.getItems().some((approval) => isSamePerson(approval, approver))) {
+      throw new RedeployError('CONFLICT', `${approver.username} has already approved ticket ${this.ticketNo}`, {
+        advice: 'It needs another person.',
+      });
+    }
+  }
+
+  private become(status: TicketStatus): void {
+    this.status = followTransition(ticketTransitions, this.status, status);
+  }
+
+  private end(status: TicketStatus, at: Date): void {
+    this.become(status);
+    this.endedAt = at;
+  }
+}
+TicketSchema.setClass(Ticket);
+
+const TicketEntrySchema = defineEntity({
+  name: 'TicketEntry',
+  uniques: [{ properties: ['ticket', 'applicationName'], name: 'ticket_entry_application_unique' }],
+  properties: {
+    id: p.integer().primary(),
+    ticket: () => p.manyToOne(Ticket),
+    position: p.integer(),
+    applicationName: p.text().index('ticket_entry_application_index'),
+    /** Tags, targets and manifest as they stood when the ticket was created: what the approvers decide on. */
+    businessTags: p.json<BusinessTag[]>(),
+    targets: p.json<Target[]>(),
+    manifest: p.json<object>().nullable(),
+    expectedEffect: p.text().nullable(),
+    rollbackPlan: p.text().nullable(),
+    success: p.boolean().nullable(),
+    completed: p.boolean().default(false),
+    executedAt: p.datetime(3).nullable(),
+    completedAt: p.datetime(3).nullable(),
+    errorMessage: p.text().nullable(),
+  },
+});
+
+/** One application of a ticket. */
+export class TicketEntry extends TicketEntrySchema.class {
+  /** Its token has been issued. */
+  succeed(at: Date): void {
+    this.settle(true, null, at);
+  }
+
+  fail(reason: string, at: Date): void {
+    this.settle(false, reason, at);
+  }
+
+  private settle(success: boolean, errorMessage: string | null, at: Date): void {
+    if (this.completed) throw new Error(`entry ${this.id} is completed already`);
+    this.success = success;
+    this.errorMessage = errorMessage;
+    this.completed = true;
+    this.executedAt = at;
+    this.completedAt = at;
+  }
+}
+TicketEntrySchema.setClass(TicketEntry);
+
+const ApprovalSchema = defineEntity({
+  name: 'Approval',
+  // Each person counts once, even when two requests of one person arrive together.
+  uniques: [{ properties: ['ticket', 'issuer', 'subject'], name: 'approval_person_unique' }],
+  properties: {
+    id: p.integer().primary(),
+    ticket: () => p.manyToOne(Ticket),
+    issuer: p.text(),
+    subject: p.text(),
+    username: p.text(),
+    decision: p.text().$type<Decision>(),
+    comment: p.text().nullable(),
+    at: p.datetime(3),
+  },
+});
+
+/** One person's decision. */
+export class Approval extends ApprovalSchema.class {}
+ApprovalSchema.setClass(Approval);

@@ -1,0 +1,131 @@
+import type { Application, ApplicationTarget, BusinessTag } from '../domain/application.ts';
+import type { Target } from '../domain/cluster.ts';
+import type { Owners } from '../domain/permissions.ts';
+import { registerApplication } from '../operations/applications.ts';
+import { findApplication } from '../operations/reads.ts';
+import { builder } from './builder.ts';
+
+export const BusinessTagType = builder.objectRef<BusinessTag>('BusinessTag').implement({
+  description: 'A tag of an application, such as env:production or critical:true.',
+  fields: (t) => ({
+    tagKey: t.exposeString('tagKey', { description: 'For example env, team or critical.' }),
+    tagValue: t.exposeString('tagValue', { description: 'For example production, backend or true.' }),
+  }),
+});
+
+export const TargetType = builder.objectRef<Target>('Target').implement({
+  description: 'Where an application runs: one Deployment. A target belongs to one application only.',
+  fields: (t) => ({
+    cluster: t.exposeString('cluster', { description: 'The name of a kubeconfig context.' }),
+    clusterUid: t.exposeString('clusterUid', {
+      description: "The cluster's identity: the uid of its kube-system namespace.",
+    }),
+    namespace: t.exposeString('namespace', { description: 'A Kubernetes namespace.' }),
+    deploymentName: t.exposeString('deploymentName', { description: "The Deployment's name." }),
+  }),
+});
+
+export const OwnersType = builder.objectRef<Owners>('Owners').implement({
+  description: 'Who may ask for and carry out a redeploy of an application.',
+  fields: (t) => ({
+    users: t.exposeStringList('users', { description: 'Usernames.' }),
+    groups: t.exposeStringList('groups', { description: 'Groups of the groups claim.' }),
+  }),
+});
+
+export const ApplicationType = builder.objectRef<Application>('Application');
+builder.node(ApplicationType, {
+  description: 'What can be redeployed. Read by its owners, APPROVER, AUDITOR and ADMIN.',
+  id: { resolve: (application) => application.name },
+  isTypeOf: (value) => 'owners' in (value as object),
+  loadOne: (name, ctx) => findApplication(ctx.desk, ctx.actor, name),
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'A DNS label, unique.' }),
+    businessTags: t.field({
+      type: [BusinessTagType],
+      description: 'In the order of the registration.',
+      resolve: (application) => application.businessTags,
+    }),
+    owners: t.field({
+      type: OwnersType,
+      description: 'Who may redeploy it.',
+      resolve: (application) => application.owners,
+    }),
+    targets: t.field({
+      type: [TargetType],
+      description: 'Where it runs; at least one.',
+      resolve: (application) => application.targets.getItems().map((target: ApplicationTarget) => target.toTarget()),
+    }),
+    createdAt: t.field({
+      type: 'DateTime',
+      description: 'When it was registered first.',
+      resolve: (application) => application.createdAt,
+    }),
+    updatedAt: t.field({
+      type: 'DateTime',
+      description: 'When it was registered last.',
+      resolve: (application) => application.updatedAt,
+    }),
+  }),
+});
+
+export const BusinessTagInput = builder.inputType('BusinessTagInput', {
+  description: 'A tag of an application.',
+  fields: (t) => ({
+    tagKey: t.string({ required: true, description: 'For example env; at most 63 characters.' }),
+    tagValue: t.string({ required: true, description: 'For example production; at most 253 characters.' }),
+  }),
+});
+
+const OwnersInput = builder.inputType('OwnersInput', {
+  description: 'Who may redeploy the application: at least one user or group.',
+  fields: (t) => ({
+    users: t.stringList({ description: 'Usernames; none when left out.' }),
+    groups: t.stringList({ description: 'Groups of the groups claim; none when left out.' }),
+  }),
+});
+
+const TargetInput = builder.inputType('TargetInput', {
+  description: 'One Deployment.',
+  fields: (t) => ({
+    cluster: t.string({
+      description: 'The name of a kubeconfig context of the service; may be left out where there is one.',
+    }),
+    namespace: t.string({ required: true, description: 'A Kubernetes namespace.' }),
+    deploymentName: t.string({ required: true, description: "The Deployment's name; it need not exist yet." }),
+  }),
+});
+
+const RegisterApplicationInput = builder.inputType('RegisterApplicationInput', {
+  description: 'An application as it shall stand in the registry.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'A DNS label. Registering a known name replaces its registration.' }),
+    businessTags: t.field({
+      type: [BusinessTagInput],
+      description: 'Each key once; none when left out. critical:true asks for two approvals.',
+    }),
+    owners: t.field({ type: OwnersInput, required: true, description: 'Who may redeploy it.' }),
+    targets: t.field({ type: [TargetInput], required: true, description: 'Where it runs; 1 to 20.' }),
+  }),
+});
+
+builder.queryField('application', (t) =>
+  t.field({
+    type: ApplicationType,
+    nullable: true,
+    description:
+      'One application. Its owners, APPROVER, AUDITOR and ADMIN; null with NOT_FOUND for everyone else and for unknown names.',
+    args: { name: t.arg.string({ required: true, description: "The application's name." }) },
+    resolve: (_, { name }, ctx) => findApplication(ctx.desk, ctx.actor, name),
+  }),
+);
+
+builder.mutationField('registerApplication', (t) =>
+  t.field({
+    type: ApplicationType,
+    description:
+      'Registers an application or replaces its registration; tickets under way keep what they were created with. ADMIN. INVALID_INPUT names every fault, CONFLICT where a target belongs to another application, UNAVAILABLE where a cluster cannot be identified.',
+    args: { input: t.arg({ type: RegisterApplicationInput, required: true, description: 'The registration.' }) },
+    resolve: (_, { input }, ctx) => ctx.perform(registerApplication, input),
+  }),
+);

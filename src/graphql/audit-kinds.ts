@@ -1,0 +1,48 @@
+import type { AuditKind } from '../domain/audit-facts.ts';
+
+/** Each kind's object type and what it tells. The first 18 are the guide's. */
+export const auditKindTexts: Record<AuditKind, { type: string; description: string }> = {
+  TICKET_CREATE: { type: 'TicketCreated', description: 'A ticket was created.' },
+  TICKET_APPROVE: { type: 'TicketApproved', description: 'A person approved a ticket.' },
+  TICKET_COMPLETE: { type: 'TicketCompleted', description: 'A ticket was completed.' },
+  ENTRY_CREATE: { type: 'EntryCreated', description: 'An entry was created with its ticket.' },
+  ENTRY_PROCESS: { type: 'EntryProcessed', description: 'The redeploy of an entry was granted.' },
+  ENTRY_SUCCESS: { type: 'EntrySucceeded', description: "An entry's token was issued." },
+  ENTRY_FAILED: { type: 'EntryFailed', description: "An entry's token could not be issued." },
+  TOKEN_CREATE: { type: 'TokenCreated', description: 'A token was written to Redis.' },
+  TOKEN_USE: { type: 'TokenUsed', description: 'A token was used for a redeploy.' },
+  TOKEN_EXPIRE: { type: 'TokenExpired', description: 'A token expired.' },
+  REDEPLOY_START: {
+    type: 'RedeployStarted',
+    description: 'A redeploy was stored, before anything was sent to Kubernetes.',
+  },
+  REDEPLOY_PROGRESS: { type: 'RedeployProgressed', description: 'A redeploy reached another status.' },
+  REDEPLOY_SUCCESS: { type: 'RedeploySucceeded', description: 'A redeploy was completed and verified.' },
+  REDEPLOY_FAILED: { type: 'RedeployFailed', description: 'A redeploy failed, timed out or was superseded.' },
+  DEPLOYMENT_UPDATE: { type: 'DeploymentUpdated', description: 'Kubernetes took the change.' },
+  REPLICASET_CREATE: { type: 'ReplicaSetCreated', description: 'The ReplicaSet of the new template was seen.' },
+  POD_CHANGES: { type: 'PodsChanged', description: 'Which pods came and went, told once at the end.' },
+  ROLLOUT_STATUS: {
+    type: 'RolloutStatusChanged',
+    description: 'The rollout as Kubernetes showed it when the status changed.',
+  },
+  TICKET_REJECT: { type: 'TicketRejected', description: 'A person rejected a ticket.' },
+  TICKET_FAIL: {
+    type: 'TicketFailed',
+    description: 'The tokens of an approved ticket could not be issued; they are void.',
+  },
+  TOKEN_RESTORE: {
+    type: 'TokenRestored',
+    description: 'A missing or stale token was written to Redis again, from its grant.',
+  },
+  TOKEN_STRAY: { type: 'TokenStrayed', description: 'A token without a live grant was found in Redis and deleted.' },
+  OPERATION_TAKE_OVER: {
+    type: 'OperationTakenOver',
+    description: 'Another process follows an operation from then on.',
+  },
+  APPLICATION_REGISTER: {
+    type: 'ApplicationRegistered',
+    description: 'An application was registered or its registration replaced.',
+  },
+  REQUEST_REFUSE: { type: 'RequestRefused', description: 'A request of a signed-in person was refused.' },
+};

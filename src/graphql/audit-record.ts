@@ -1,0 +1,214 @@
+import type { AuditData, AuditKind, AuditLevel } from '../domain/audit-facts.ts';
+import type { AuditRow } from '../operations/reads.ts';
+import { BusinessTagType, OwnersType, TargetType } from './application.ts';
+import { builder } from './builder.ts';
+import { operationGlobalId } from './ids.ts';
+import { auditKindTexts } from './audit-kinds.ts';
+
+const AuditLevelEnum = builder.enumType('AuditLevel', {
+  description: 'What a record is about.',
+  values: {
+    TICKET: { description: 'A ticket as a whole.' },
+    ENTRY: { description: 'One entry of a ticket.' },
+    TOKEN: { description: 'A redeploy token.' },
+    OPERATION: { description: 'A redeployment.' },
+    KUBERNETES: { description: 'A Kubernetes object, from what the watch saw.' },
+    SERVICE: { description: 'The service itself: its registry, and requests that it refused.' },
+  } satisfies Record<AuditLevel, { description: string }>,
+});
+
+const AuditKindEnum = builder.enumType('AuditKind', {
+  description: 'What happened.',
+  values: Object.fromEntries(
+    Object.entries(auditKindTexts).map(([kind, { description }]) => [kind, { description }]),
+  ) as Record<AuditKind, { description: string }>,
+});
+
+export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').implement({
+  description:
+    'One fact, append-only: who, when, on what, with what outcome; each kind is a type of its own with its own fields. Read with its ticket, by AUDITOR and by ADMIN.',
+  resolveType: (record) => auditKindTexts[record.kind].type,
+  fields: (t) => ({
+    id: t.id({ description: "The record's number.", resolve: (record) => record.id }),
+    level: t.field({ type: AuditLevelEnum, description: 'What it is about.', resolve: (record) => record.level }),
+    kind: t.field({ type: AuditKindEnum, description: 'What happened.', resolve: (record) => record.kind }),
+    at: t.field({ type: 'DateTime', description: "When, by PostgreSQL's clock.", resolve: (record) => record.at }),
+    username: t.exposeString('username', {
+      nullable: true,
+      description: "Whose act; of an operation's records the one who redeployed. Null for the service's own acts.",
+    }),
+    ticketNo: t.exposeString('ticketNo', {
+      nullable: true,
+      description: 'Of which ticket; null where it belongs to none.',
+    }),
+    applicationName: t.exposeString('applicationName', {
+      nullable: true,
+      description: 'On which application; null where it concerns none or several.',
+    }),
+    operationId: t.id({
+      nullable: true,
+      description: 'Of which operation; null where it belongs to none.',
+      resolve: (record) => (record.operationId === null ? null : operationGlobalId(record.operationId)),
+    }),
+    cluster: t.exposeString('cluster', {
+      nullable: true,
+      description: 'In which cluster; null where it concerns none.',
+    }),
+    namespace: t.exposeString('namespace', {
+      nullable: true,
+      description: 'In which namespace; null where it concerns none.',
+    }),
+    message: t.exposeString('message', { description: 'The fact as a sentence without its subject.' }),
+    sequence: t.exposeInt('sequence', {
+      nullable: true,
+      description: '1, 2, 3 … within the ticket; null where it belongs to none.',
+    }),
+    hash: t.exposeString('hash', {
+      description: 'SHA-256, hexadecimal, over the canonical JSON (RFC 8785) of the record with previousHash.',
+    }),
+    previousHash: t.exposeString('previousHash', {
+      nullable: true,
+      description: "The hash of the ticket's record before it; null for the first.",
+    }),
+  }),
+});
+
+const dataOf = <K extends AuditKind>(record: AuditRow): AuditData[K] => record.data as AuditData[K];
+
+/** A fact's message is the record's own. */
+type FieldName<K extends AuditKind> = Exclude<keyof AuditData[K] & string, 'message'>;
+type FieldKind = 'string' | 'stringOrNull' | 'int' | 'strings' | 'boolean' | 'tags' | 'targets' | 'owners';
+type FieldTexts<K extends AuditKind> = { [F in FieldName<K>]: [kind: FieldKind, description: string] };
+
+/** One object type for a kind, with the kind's own data as typed fields. */
+function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
+  const { type, description } = auditKindTexts[kind];
+  builder.objectRef<AuditRow>(type).implement({
+    interfaces: [AuditRecordType],
+    description,
+    isTypeOf: (value) => (value as AuditRow).kind === kind,
+    fields: (t) => {
+      const field = (name: FieldName<K>, [as, text]: [FieldKind, string]) => {
+        const value = (record: AuditRow) => dataOf<K>(record)[name];
+        switch (as) {
+          case 'int':
+            return t.int({ description: text, resolve: (record) => value(record) as number });
+          case 'boolean':
+            return t.boolean({ description: text, resolve: (record) => value(record) as boolean });
+          case 'strings':
+            return t.stringList({ description: text, resolve: (record) => value(record) as string[] });
+          case 'stringOrNull':
+            return t.string({ nullable: true, description: text, resolve: (record) => value(record) as string | null });
+          case 'tags':
+            return t.field({ type: [BusinessTagType], description: text, resolve: (record) => value(record) as never });
+          case 'targets':
+            return t.field({ type: [TargetType], description: text, resolve: (record) => value(record) as never });
+          case 'owners':
+            return t.field({ type: OwnersType, description: text, resolve: (record) => value(record) as never });
+          default:
+            return t.string({ description: text, resolve: (record) => value(record) as string });
+        }
+      };
+      return Object.fromEntries(
+        Object.entries(fields).map(([name, texts]) => [
+          name,
+          field(name as FieldName<K>, texts as [FieldKind, string]),
+        ]),
+      );
+    },
+  });
+}
+
+const comment = ['stringOrNull', 'What the person said to it; null when nothing.'] satisfies [FieldKind, string];
+const expires = ['string', 'Until when the token is valid, ISO 8601.'] satisfies [FieldKind, string];
+const reason = ['string', 'Why.'] satisfies [FieldKind, string];
+const number = (text: string): [FieldKind, string] => ['int', text];
+const text = (description: string): [FieldKind, string] => ['string', description];
+
+kindType('TICKET_CREATE', {
+  category: text('Why it was asked for.'),
+  reason: text("In the requester's words."),
+  applications: ['strings', 'For which applications.'],
+  approvalsRequired: number('How many people had to approve.'),
+});
+kindType('TICKET_APPROVE', {
+  comment,
+  approvals: number('With this one.'),
+  approvalsRequired: number('Out of so many.'),
+});
+kindType('TICKET_REJECT', { comment });
+kindType('TICKET_COMPLETE', {
+  result: text('What it led to.'),
+  summary: ['stringOrNull', "In the requester's words; null when not said."],
+});
+kindType('TICKET_FAIL', { reason });
+kindType('ENTRY_CREATE', {
+  businessTags: ['tags', 'Tags as they stood.'],
+  targets: ['targets', 'Targets as they stood.'],
+  expectedEffect: ['stringOrNull', 'What the requester expected; null when not said.'],
+  rollbackPlan: ['stringOrNull', 'What the requester would do if it went wrong; null when not said.'],
+});
+kindType('ENTRY_PROCESS', { expires });
+kindType('ENTRY_SUCCESS', { expires });
+kindType('ENTRY_FAILED', { reason });
+kindType('TOKEN_CREATE', { expires });
+kindType('TOKEN_USE', { expires });
+kindType('TOKEN_EXPIRE', { expires });
+kindType('TOKEN_RESTORE', { expires });
+kindType('TOKEN_STRAY', { user: text('Whose key it was.'), reason });
+kindType('REDEPLOY_START', {
+  type: text('RESTART.'),
+  reason: ['stringOrNull', 'In the words of whoever did it; null when not said.'],
+  deploymentName: text('The Deployment.'),
+  strategy: text('Its strategy.'),
+  previousImage: text("The containers' images, in order, comma-separated."),
+  previousReplicas: number('spec.replicas.'),
+});
+kindType('REDEPLOY_PROGRESS', { status: text('The rollout status.') });
+kindType('REDEPLOY_SUCCESS', {
+  durationSeconds: number('Seconds from start to end.'),
+  currentImage: text("The containers' images, in order, comma-separated."),
+  currentReplicas: number('spec.replicas.'),
+});
+kindType('REDEPLOY_FAILED', {
+  status: text('FAILED, TIMED_OUT or SUPERSEDED.'),
+  errorMessage: text("Why, in Kubernetes' words where it has some."),
+  durationSeconds: number('Seconds from start to end.'),
+});
+kindType('OPERATION_TAKE_OVER', {
+  follower: text('The process that follows it from then on.'),
+  fence: number('How often it changed hands, and once more.'),
+});
+kindType('DEPLOYMENT_UPDATE', {
+  deploymentName: text('The Deployment.'),
+  generation: number('metadata.generation after the change.'),
+  resourceVersion: text('metadata.resourceVersion after the change.'),
+  restartedAt: text('The annotation kubectl.kubernetes.io/restartedAt.'),
+});
+kindType('REPLICASET_CREATE', { replicaSet: text('The new ReplicaSet.'), revision: number('Its revision.') });
+kindType('POD_CHANGES', {
+  newPods: ['strings', 'Names of new pods, at most 100.'],
+  newPodCount: number('How many.'),
+  terminatedPods: ['strings', 'Names of old pods that are gone, at most 100.'],
+  terminatedPodCount: number('How many.'),
+});
+kindType('ROLLOUT_STATUS', {
+  status: text('The rollout status.'),
+  desired: number('spec.replicas.'),
+  updated: number('Pods of the new template.'),
+  ready: number('New pods that are ready.'),
+  available: number('Available pods, old and new.'),
+  old: number('Old pods that are still there.'),
+});
+kindType('APPLICATION_REGISTER', {
+  businessTags: ['tags', 'Tags from then on.'],
+  owners: ['owners', 'Owners from then on.'],
+  targets: ['targets', 'Targets from then on.'],
+  isNew: ['boolean', 'Whether the name was new.'],
+});
+kindType('REQUEST_REFUSE', {
+  request: text('Which mutation.'),
+  code: text('The error code.'),
+  reason,
+  count: number('How many such refusals this person had had within the minute; recorded at 1, 10, 100 …'),
+});

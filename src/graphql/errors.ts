@@ -1,0 +1,42 @@
+import { GraphQLError } from 'graphql';
+import type { Logger } from 'pino';
+import { errorStatus, RedeployError } from '../domain/errors.ts';
+
+/** Masks errors in one place: a coded refusal is told with its code, anything else is logged once and hidden. */
+export const maskErrors =
+  (log: Logger) =>
+  (error: unknown): GraphQLError => {
+    const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    if (cause instanceof RedeployError) return toGraphQLError(cause, error);
+    if (cause instanceof GraphQLError) return withCode(cause);
+    log.error({ err: cause }, 'request failed');
+    return new GraphQLError('Unexpected error.', {
+      ...placeOf(error),
+      extensions: { code: 'INTERNAL_SERVER_ERROR' },
+    });
+  };
+
+function toGraphQLError(refusal: RedeployError, error: unknown): GraphQLError {
+  const { code, message, details } = refusal;
+  const http = code === 'UNAUTHENTICATED' ? { http: { status: errorStatus[code] } } : {};
+  return new GraphQLError(message, { ...placeOf(error), extensions: { code, ...details, ...http } });
+}
+
+/** Errors of the document itself (syntax, validation, variables): the client's, with a code of ours. */
+const withCode = (error: GraphQLError): GraphQLError =>
+  typeof error.extensions['code'] === 'string' && error.extensions['code'] in errorStatus
+    ? error
+    : new GraphQLError(error.message, {
+        ...placeOf(error),
+        extensions: { ...error.extensions, code: 'INVALID_INPUT' },
+      });
+
+const placeOf = (error: unknown) =>
+  error instanceof GraphQLError
+    ? {
+        nodes: error.nodes ?? null,
+        source: error.source ?? null,
+        positions: error.positions ?? null,
+        path: error.path ?? null,
+      }
+    : {};

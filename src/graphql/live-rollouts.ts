@@ -1,0 +1,160 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { RedeployError } from '../domain/errors.ts';
+import { type RolloutEvent, rolloutTransitions } from '../domain/rollout.ts';
+import { isFinal } from '../domain/transitions.ts';
+import type { Desk } from '../operations/dependencies.ts';
+import { eventsAfter, latestEvent, latestSequences } from '../operations/reads.ts';
+import { RolloutStream } from './rollout-stream.ts';
+
+/** The streams of one operation in this process. */
+type Topic = {
+  operationId: string;
+  subscribers: Set<RolloutStream>;
+  /** The number up to which all of them have been served, and the highest that was heard of. */
+  known: number;
+  heard: number;
+  filling: Promise<void> | null;
+  leave: () => void;
+};
+
+const pageSize = 100;
+
+/**
+ * The one way to subscribe to a rollout. A message on the channel is a hint: events are handed on in the order of
+ * their numbers, gaps are read from the record, and a look at the record every few seconds finds what was lost.
+ */
+export class LiveRollouts {
+  private readonly desk: Desk;
+  private readonly log: Logger;
+  private readonly topics = new Map<string, Promise<Topic>>();
+
+  constructor(desk: Desk) {
+    this.desk = desk;
+    this.log = desk.log;
+  }
+
+  /**
+   * Without `after` the present state first, with it every event behind that number; then each new one, ending
+   * after the final one. Subscribed before the record is read, so that nothing falls between the two. Throws
+   * INVALID_INPUT for a number that the operation has not reached.
+   */
+  async subscribe(operationId: string, after: number | null): Promise<AsyncIterableIterator<RolloutEvent>> {
+    const stream = new RolloutStream(after, (from) => eventsAfter(this.desk, operationId, from, pageSize));
+    const leave = await this.join(operationId, stream);
+    stream.onReturn(leave);
+    try {
+      const latest = await latestEvent(this.desk, operationId);
+      if (after === null) stream.take(latest);
+      else if (after < 0 || after > latest.sequence) {
+        throw new RedeployError(
+          'INVALID_INPUT',
+          `after must be between 0 and ${latest.sequence}, the operation's last event`,
+        );
+      } else if (after === latest.sequence && isFinal(rolloutTransitions, latest.status)) await stream.return();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return stream;
+  }
+
+  /** Looks at the record every few seconds (one query for all topics), and whenever the carrier was away. */
+  async run(signal: AbortSignal, everyMs = 3_000): Promise<void> {
+    const stopResuming = this.desk.rolloutEvents.onResume(() => void this.lookAgain());
+    while (!signal.aborted) {
+      await pause(everyMs, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await this.lookAgain();
+    }
+    stopResuming();
+  }
+
+  /** Operations that somebody here follows. */
+  get topicCount(): number {
+    return this.topics.size;
+  }
+
+  private async join(operationId: string, subscriber: RolloutStream): Promise<() => void> {
+    const opening = this.topics.get(operationId) ?? this.open(operationId);
+    this.topics.set(operationId, opening);
+    const topic = await opening.catch((error: unknown) => {
+      if (this.topics.get(operationId) === opening) this.topics.delete(operationId);
+      throw error;
+    });
+    topic.subscribers.add(subscriber);
+    return () => {
+      topic.subscribers.delete(subscriber);
+      if (topic.subscribers.size > 0 || this.topics.get(operationId) !== opening) return;
+      this.topics.delete(operationId);
+      topic.leave();
+    };
+  }
+
+  private async open(operationId: string): Promise<Topic> {
+    const topic: Topic = {
+      operationId,
+      subscribers: new Set(),
+      known: 0,
+      heard: 0,
+      filling: null,
+      leave: () => undefined,
+    };
+    topic.leave = await this.desk.rolloutEvents.subscribe(operationId, (event) => this.hear(topic, event));
+    try {
+      topic.known = (await latestSequences(this.desk, [operationId])).get(operationId) ?? 0;
+    } catch (error) {
+      topic.leave();
+      throw error;
+    }
+    return topic;
+  }
+
+  private hear(topic: Topic, event: RolloutEvent): void {
+    if (event.sequence <= topic.known) return;
+    topic.heard = Math.max(topic.heard, event.sequence);
+    if (event.sequence > topic.known + 1 || topic.filling) {
+      void this.fill(topic);
+      return;
+    }
+    topic.known = event.sequence;
+    for (const subscriber of topic.subscribers) subscriber.take(event);
+  }
+
+  private async lookAgain(): Promise<void> {
+    try {
+      const topics = await Promise.all(this.topics.values());
+      if (topics.length === 0) return;
+      const latest = await latestSequences(
+        this.desk,
+        topics.map(({ operationId }) => operationId),
+      );
+      await Promise.all(
+        topics
+          .filter(({ operationId, known }) => (latest.get(operationId) ?? 0) > known)
+          .map((topic) => this.fill(topic)),
+      );
+    } catch (error) {
+      this.log.warn({ err: error }, 'live rollouts not looked at');
+    }
+  }
+
+  /** Reads what is missing from the record, once at a time for each topic. */
+  private fill(topic: Topic): Promise<void> {
+    topic.filling ??= this.readMissing(topic)
+      .catch((error: unknown) => this.log.warn({ err: error, operationId: topic.operationId }, 'gap not filled yet'))
+      .finally(() => (topic.filling = null));
+    return topic.filling;
+  }
+
+  private async readMissing(topic: Topic): Promise<void> {
+    for (;;) {
+      const events = await eventsAfter(this.desk, topic.operationId, topic.known, pageSize);
+      for (const event of events) {
+        topic.known = event.sequence;
+        for (const subscriber of topic.subscribers) subscriber.take(event);
+      }
+      // What was heard of while this read was under way is read as well; nothing read is nothing to wait for.
+      if (events.length === 0 || (events.length < pageSize && topic.known >= topic.heard)) return;
+    }
+  }
+}

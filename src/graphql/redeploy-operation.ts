@@ -1,0 +1,162 @@
+import type { RolloutEvent } from '../domain/rollout.ts';
+import { eventsPage, findOperation, type OperationRow } from '../operations/reads.ts';
+import { redeploy } from '../operations/redeploys.ts';
+import { builder } from './builder.ts';
+import { keysetConnection } from './connections.ts';
+import { PodFailureType, RolloutStatusEnum, RolloutStatusEventType } from './rollout-status-event.ts';
+import { TicketType } from './ticket-ref.ts';
+
+const RolloutStrategyEnum = builder.enumType('RolloutStrategy', {
+  description: "The Deployment's own spec.strategy.type; it is never changed here.",
+  values: {
+    RollingUpdate: { description: 'Pods are replaced step by step.' },
+    Recreate: { description: 'All old pods end before new ones start: the application is down meanwhile.' },
+  },
+});
+
+export const OperationType = builder.objectRef<OperationRow>('RedeployOperation');
+builder.node(OperationType, {
+  description:
+    "One redeployment and its record: the guide's ApplicationRedeployOperationRecord under its own names, and more. Read by whoever did it, APPROVER, AUDITOR and ADMIN.",
+  id: { resolve: (operation) => operation.id },
+  isTypeOf: (value) => 'rolloutStatus' in (value as object),
+  loadOne: (id, ctx) => findOperation(ctx.desk, ctx.actor, id),
+  fields: (t) => ({
+    ticketId: t.exposeInt('ticketId', { description: 'The ticket that allowed it.' }),
+    ticketEntryId: t.exposeInt('entryId', { description: 'The entry that allowed it.' }),
+    username: t.exposeString('username', { description: 'Who did it.' }),
+    applicationName: t.exposeString('applicationName', { description: 'To which application.' }),
+    cluster: t.exposeString('cluster', { description: 'In which cluster: the name of a kubeconfig context.' }),
+    namespace: t.exposeString('namespace', { description: 'In which namespace.' }),
+    deploymentName: t.exposeString('deploymentName', { description: 'To which Deployment.' }),
+    reason: t.exposeString('reason', {
+      nullable: true,
+      description: 'Why, in the words of whoever did it; null when not said.',
+    }),
+    previousImage: t.exposeString('previousImage', {
+      description: "The containers' images before, in order, comma-separated.",
+    }),
+    currentImage: t.exposeString('currentImage', {
+      nullable: true,
+      description: "The containers' images after; null until Kubernetes has the change.",
+    }),
+    previousReplicas: t.exposeInt('previousReplicas', { description: 'spec.replicas before.' }),
+    currentReplicas: t.exposeInt('currentReplicas', {
+      nullable: true,
+      description: 'spec.replicas after; null until Kubernetes has the change.',
+    }),
+    rolloutStrategy: t.exposeString('rolloutStrategy', {
+      description: "The Deployment's strategy: RollingUpdate or Recreate.",
+    }),
+    revision: t.exposeInt('revision', {
+      nullable: true,
+      description: 'The revision that it made; null until the new ReplicaSet is seen.',
+    }),
+    operationStartTime: t.field({
+      type: 'DateTime',
+      description: 'When it was stored.',
+      resolve: (operation) => operation.operationStartTime,
+    }),
+    operationEndTime: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it ended; null before.',
+      resolve: (operation) => operation.operationEndTime,
+    }),
+    durationSeconds: t.exposeInt('durationSeconds', {
+      nullable: true,
+      description: 'Seconds from start to end, rounded; null before.',
+    }),
+    lastUpdateTime: t.field({
+      type: 'DateTime',
+      description: 'When its state was last recorded.',
+      resolve: (operation) => operation.lastUpdateTime,
+    }),
+    success: t.exposeBoolean('success', {
+      nullable: true,
+      description: 'Whether it was COMPLETED; null before its end.',
+    }),
+    errorMessage: t.exposeString('errorMessage', {
+      nullable: true,
+      description: "Why it was not, in Kubernetes' words where it has some; null otherwise.",
+    }),
+    rolloutStatus: t.field({
+      type: RolloutStatusEnum,
+      description: 'Where it stands.',
+      resolve: (operation) => operation.rolloutStatus,
+    }),
+    newPods: t.exposeStringList('newPods', { description: 'Names of the new pods, at most 100.' }),
+    terminatedPods: t.exposeStringList('terminatedPods', {
+      description: 'Names of old pods that are really gone, at most 100.',
+    }),
+    failures: t.field({
+      type: [PodFailureType],
+      description: 'What is wrong with new pods.',
+      resolve: (operation) => operation.failures,
+    }),
+    ticket: t.field({
+      type: TicketType,
+      description: 'The ticket that allowed it.',
+      resolve: (operation, _, ctx) => ctx.loaders.ticket.load(operation.ticketId),
+    }),
+    events: t.connection(
+      {
+        type: RolloutStatusEventType,
+        description: 'Every event of its rollout, oldest first; none is skipped here.',
+        resolve: (operation, args, ctx) =>
+          keysetConnection(
+            args,
+            (event: RolloutEvent) => String(event.sequence),
+            (page) => eventsPage(ctx.desk, operation.id, page),
+          ),
+      },
+      { description: 'A page of events.' },
+      { description: 'An event in its list.' },
+    ),
+  }),
+});
+
+const RedeployInput = builder.inputType('RedeployInput', {
+  description: 'What to redeploy. The target may be left out as far as the application has only one.',
+  fields: (t) => ({
+    applicationName: t.string({
+      required: true,
+      description: 'The application; the viewer must have a valid token for it.',
+    }),
+    cluster: t.string({ description: 'The name of a kubeconfig context.' }),
+    namespace: t.string({ description: 'The namespace.' }),
+    deploymentName: t.string({ description: 'The Deployment.' }),
+    strategy: t.field({
+      type: RolloutStrategyEnum,
+      description: "What the caller believes the Deployment's strategy to be; CONFLICT where it is another.",
+    }),
+    reason: t.string({ description: 'Why, for the record; at most 2,000 characters.' }),
+    requestId: t.string({
+      description:
+        "The caller's own key for this request, at most 128 characters: sent again, it answers with the same operation and restarts nothing.",
+    }),
+  }),
+});
+
+builder.queryField('operation', (t) =>
+  t.field({
+    type: OperationType,
+    nullable: true,
+    description:
+      'One operation. Whoever did it, APPROVER, AUDITOR and ADMIN; null with NOT_FOUND for everyone else and for unknown ids.',
+    args: {
+      id: t.arg.id({ required: true, description: 'Its id, or its UUID as it stands on the Kubernetes object.' }),
+    },
+    resolve: (_, { id }, ctx) => ctx.findOperation(id),
+  }),
+);
+
+builder.mutationField('redeploy', (t) =>
+  t.field({
+    type: OperationType,
+    description:
+      "Restarts an application under the viewer's token. Answers when Kubernetes has taken or refused the change; follow it with rolloutStatus. A refusal by Kubernetes is an operation that is FAILED, never a success. APPLICATION_DEPLOYER or ADMIN who owns the application (FORBIDDEN) with a valid token (TOKEN_INVALID). TOO_MANY_REQUESTS with retryAfterSeconds; CONFLICT where the Deployment is paused, has another strategy, or another operation is unfinished on it; NOT_FOUND where it is not deployed; UNAVAILABLE where Redis, PostgreSQL or the API server is away.",
+    args: { input: t.arg({ type: RedeployInput, required: true, description: 'The request.' }) },
+    resolve: async (_, { input }, ctx) => ctx.findOperation((await ctx.perform(redeploy, input)).id),
+  }),
+);

@@ -1,0 +1,12 @@
+import { lexicographicSortSchema } from 'graphql';
+import { builder } from './builder.ts';
+import './viewer.ts';
+import './application.ts';
+import './redeploy-token.ts';
+import './rollout-status-event.ts';
+import './redeploy-operation.ts';
+import './ticket-entry.ts';
+import './audit-record.ts';
+import './ticket.ts';
+
+export const schema = lexicographicSortSchema(builder.toSchema());

@@ -1,0 +1,58 @@
+import type { EntryRow } from '../operations/reads.ts';
+import { BusinessTagType, TargetType } from './application.ts';
+import { builder } from './builder.ts';
+import { RedeployTokenType } from './redeploy-token.ts';
+
+export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implement({
+  description: 'One application of a ticket. Tags and targets are as they stood when the ticket was created.',
+  fields: (t) => ({
+    ticketEntryId: t.exposeInt('id', { description: "The entry's number inside the service." }),
+    applicationName: t.exposeString('applicationName', { description: 'The application.' }),
+    businessTags: t.field({
+      type: [BusinessTagType],
+      description: 'Its tags at that time.',
+      resolve: (entry) => entry.businessTags,
+    }),
+    targets: t.field({
+      type: [TargetType],
+      description: 'Its targets at that time: what the approval covers.',
+      resolve: (entry) => entry.targets,
+    }),
+    expectedEffect: t.exposeString('expectedEffect', {
+      nullable: true,
+      description: 'What the requester expects; null when not said.',
+    }),
+    rollbackPlan: t.exposeString('rollbackPlan', {
+      nullable: true,
+      description: 'What the requester will do if it goes wrong; null when not said.',
+    }),
+    success: t.exposeBoolean('success', {
+      nullable: true,
+      description: 'Whether the token was issued; null until it is decided.',
+    }),
+    completed: t.exposeBoolean('completed', { description: 'Whether it is decided.' }),
+    executedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the token was issued or given up; null before.',
+      resolve: (entry) => entry.executedAt,
+    }),
+    completedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the entry was done; null before.',
+      resolve: (entry) => entry.completedAt,
+    }),
+    errorMessage: t.exposeString('errorMessage', {
+      nullable: true,
+      description: 'Why no token was issued; null otherwise.',
+    }),
+    token: t.field({
+      type: RedeployTokenType,
+      nullable: true,
+      description:
+        'The token of this entry, from the record; null while none was granted. UNAVAILABLE never: whether Redis holds it too is told by the query token.',
+      resolve: (entry, _, ctx) => ctx.loaders.tokens.load(entry.id),
+    }),
+  }),
+});

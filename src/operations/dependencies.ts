@@ -1,0 +1,37 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Logger } from 'pino';
+import type { Clusters } from '../domain/cluster.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { RolloutEvents } from '../domain/rollout.ts';
+import type { VerdictLimits } from '../domain/rollout-verdict.ts';
+import type { Tokens } from '../domain/token.ts';
+
+/** Limits and times that the operations obey; each with its unit in the name. */
+export type Limits = VerdictLimits & {
+  tokenHours: number;
+  pendingTicketHours: number;
+  /** Redis may be away so long after the last approval before the ticket fails. */
+  tokenIssueSeconds: number;
+  redeploysPerMinute: number;
+  redeploysPerHour: number;
+  /** A patch that was not sent by then is never sent. */
+  patchWithinSeconds: number;
+};
+
+/** What an operation works with. */
+export type Dependencies = {
+  orm: MikroORM;
+  tokens: Tokens;
+  rolloutEvents: RolloutEvents;
+  clusters: Clusters;
+  limits: Limits;
+  log: Logger;
+  /** Names this process among the replicas. */
+  processId: string;
+};
+
+/** What a request works with: the same, and the follower of this process. */
+export type Desk = Dependencies & {
+  /** Sends the patch of an operation that this process created and follows it; resolves when the patch's fate is known. */
+  follow: (operation: Operation) => Promise<void>;
+};

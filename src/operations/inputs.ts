@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { RedeployError } from '../domain/errors.ts';
+import { ticketCategories } from '../domain/ticket.ts';
+
+/** Takes what a client sent, or refuses it naming every fault at once. */
+function reader<Schema extends z.ZodType>(schema: Schema): (input: unknown) => z.infer<Schema> {
+  return (input) => {
+    const result = schema.safeParse(input);
+    if (result.success) return result.data;
+    const faults = result.error.issues.map((issue) => ({
+      field: ['input', ...issue.path].join('.'),
+      message: issue.message,
+    }));
+    throw new RedeployError('INVALID_INPUT', faults.map(({ field, message }) => `${field}: ${message}`).join('; '), {
+      fields: faults.map(({ field }) => field),
+    });
+  };
+}
+
+// PostgreSQL stores no NUL, and no other control character but tab and line breaks has a place in a text for people.
+// oxlint-disable-next-line no-control-regex
+const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+const text = (longest: number) =>
+  z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(longest, `must not be longer than ${longest} characters`)
+    .refine((value) => !controlCharacter.test(value), 'must not contain control characters')
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode');
+
+const orNull = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform((value): z.output<Schema> | null => value ?? null);
+
+const dnsLabel = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a DNS label: a–z, 0–9 and "-", at most 63 characters');
+
+/** Kubernetes' names of Deployments: a DNS subdomain. */
+const dnsSubdomain = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a DNS subdomain: a–z, 0–9, "-" and "."');
+
+const businessTag = z.object({ tagKey: text(63), tagValue: text(253) });
+
+const distinct = <Item>(key: (item: Item) => string, what: string) =>
+  [(items: Item[]) => new Set(items.map(key)).size === items.length, `must not name the same ${what} twice`] as const;
+
+export const readApplicationInput = reader(
+  z.object({
+    name: dnsLabel,
+    businessTags: z
+      .array(businessTag)
+      .max(50)
+      .nullish()
+      .transform((tags) => tags ?? [])
+      .refine(...distinct<z.infer<typeof businessTag>>((tag) => tag.tagKey, 'tag')),
+    owners: z
+      .object({
+        users: z
+          .array(text(253))
+          .max(100)
+          .nullish()
+          .transform((users) => users ?? []),
+        groups: z
+          .array(text(253))
+          .max(100)
+          .nullish()
+          .transform((groups) => groups ?? []),
+      })
+      .refine(({ users, groups }) => users.length + groups.length > 0, 'must name at least one user or group'),
+    targets: z
+      .array(z.object({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
+      .min(1, 'must name at least one target')
+      .max(20),
+  }),
+);
+
+export const readTicketInput = reader(
+  z.object({
+    workOrderKey: z.literal('APPLICATION_REDEPLOY'),
+    reason: text(2000),
+    category: z.enum(ticketCategories),
+    entries: z
+      .array(
+        z.object({
+          detail: z.object({
+            name: orNull(text(63)),
+            applicationName: text(63),
+            businessTags: z
+              .array(z.object({ tag: businessTag }))
+              .max(50)
+              .nullish()
+              .transform((tags) => (tags ?? []).map(({ tag }) => tag)),
+          }),
+          expectedEffect: orNull(text(2000)),
+          rollbackPlan: orNull(text(2000)),
+        }),
+      )
+      .min(1, 'must have at least one entry')
+      .max(20),
+  }),
+);
+
+export const readDecisionInput = reader(z.object({ ticketNo: text(32), comment: orNull(text(2000)) }));
+
+export const readRedeployInput = reader(
+  z.object({
+    applicationName: text(63),
+    cluster: orNull(text(253)),
+    namespace: orNull(text(63)),
+    deploymentName: orNull(text(253)),
+    strategy: orNull(z.enum(['RollingUpdate', 'Recreate'])),
+    reason: orNull(text(2000)),
+    requestId: orNull(text(128)),
+  }),
+);
+export type RedeployRequest = ReturnType<typeof readRedeployInput>;

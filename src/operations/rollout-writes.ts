@@ -1,0 +1,101 @@
+import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { AuditFact } from '../domain/audit-facts.ts';
+import type { DeploymentSnapshot } from '../domain/cluster.ts';
+import { Operation, OperationEvent } from '../domain/operation.ts';
+import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
+import type { Verdict } from '../domain/rollout-verdict.ts';
+import type { Ticket } from '../domain/ticket.ts';
+import { recordFacts } from './audit.ts';
+import type { Dependencies } from './dependencies.ts';
+import { lockTicket } from './ticket-locks.ts';
+import { inTransaction } from './transaction.ts';
+
+/** The right to write about an operation: only as long as nobody took it over. */
+export type Lease = { operationId: string; ticketId: number; fence: number };
+
+/** Another process follows the operation now; whatever this one knows of it is void. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+type Change = (operation: Operation, now: Date, em: EntityManager) => Promise<Written> | Written;
+type Written = { facts: AuditFact[]; state: RolloutState | null };
+
+/** The patch stands in the cluster. */
+export const recordLanding = (deps: Dependencies, lease: Lease, deployment: DeploymentSnapshot): Promise<Operation> =>
+  write(deps, lease, (operation, now) => ({ facts: [operation.land(deployment, now)], state: null }));
+
+/** What the watch saw, as the next event. */
+export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict): Promise<Operation> =>
+  write(deps, lease, (operation, now) => ({ facts: operation.advance(verdict, now), state: stateOf(verdict) }));
+
+/** The patch never stood in the cluster: the operation FAILED and the token's use is given back. */
+export const recordRefusal = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+  write(deps, lease, async (operation, now, em) => {
+    await em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [operation.grant.id]);
+    return { facts: operation.refuse(message, now), state: { ...operation.stateWith(message), status: 'FAILED' } };
+  });
+
+/** Says to whoever watches what the operation waits for. */
+export const recordWaiting = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+  write(deps, lease, (operation, now) => {
+    const state = operation.stateWith(message);
+    return { facts: operation.record(state, now), state };
+  });
+
+/** Somebody changed the object: the next patch is conditional on what it is now. Stored before it is sent. */
+export const renewResourceVersion = (deps: Dependencies, lease: Lease, resourceVersion: string): Promise<Operation> =>
+  write(deps, lease, (operation) => {
+    operation.resourceVersion = resourceVersion;
+    return { facts: [], state: null };
+  });
+
+/**
+ * The one way in which a follower writes: under the ticket's lock, only with the operation's present fence, state
+ * and record together; the event goes out after the commit.
+ */
+async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Operation> {
+  const { operation, event } = await inTransaction(deps, async (em, now) => {
+    const ticket = await lockTicket(em, { id: lease.ticketId });
+    const operation = await em.findOne(
+      Operation,
+      { id: lease.operationId, fence: lease.fence },
+      { lockMode: LockMode.PESSIMISTIC_WRITE },
+    );
+    if (!operation) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
+    const { facts, state } = await change(operation, now, em);
+    const { id: operationId, applicationName, cluster, namespace } = operation;
+    recordFacts(em, ticket, operation, now, { operationId, applicationName, cluster, namespace }, facts);
+    if (operation.isFinished()) await settleTicket(em, ticket, now);
+    return { operation, event: state && storeEvent(em, operation, state, now) };
+  });
+  if (event) await deps.rolloutEvents.publish(event);
+  return operation;
+}
+
+/** Adds the operation's present sequence number as an event; to be published after the commit. */
+export function storeEvent(em: EntityManager, operation: Operation, state: RolloutState, at: Date): RolloutEvent {
+  const { id: operationId, sequence } = operation;
+  em.create(OperationEvent, { operationId, sequence, status: state.status, at, state });
+  return { ...state, operationId, sequence, at };
+}
+
+async function settleTicket(em: EntityManager, ticket: Ticket, now: Date): Promise<void> {
+  await em.flush();
+  const [counts] = await em.execute<{ unfinished: number; succeeded: number; failed: number; liveGrants: number }[]>(
+    `select count(*) filter (where success is null)::int as unfinished,
+            count(*) filter (where success)::int as succeeded,
+            count(*) filter (where not success)::int as failed,
+            (select count(*)::int from redeploy_grant where ticket_id = ? and revoked_at is null
+               and expires > ? and (max_uses is null or uses < max_uses)) as "liveGrants"
+     from operation where ticket_id = ?`,
+    [ticket.id, now.toISOString(), ticket.id],
+  );
+  recordFacts(em, ticket, null, now, {}, ticket.settle(counts!, now));
+}
+
+/** The part of a verdict that is an event. */
+export function stateOf(verdict: Verdict): RolloutState {
+  const { status, message, replicas, newPods, newPodCount, terminatedPods, terminatedPodCount, failures } = verdict;
+  return { status, message, replicas, newPods, newPodCount, terminatedPods, terminatedPodCount, failures };
+}

@@ -1,0 +1,58 @@
+import { ConnectionException, type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { RedeployError } from '../domain/errors.ts';
+import type { Dependencies } from './dependencies.ts';
+
+/**
+ * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds. Never call Redis
+ * or Kubernetes inside. Throws UNAVAILABLE where the database is away.
+ */
+export async function inTransaction<T>(
+  deps: Pick<Dependencies, 'orm'>,
+  work: (em: EntityManager, now: Date) => Promise<T>,
+): Promise<T> {
+  return reachingDatabase(() => deps.orm.em.fork().transactional(async (em) => work(em, await databaseNow(em))));
+}
+
+/** Reads without a transaction. Throws UNAVAILABLE where the database is away. */
+export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: EntityManager) => Promise<T>): Promise<T> {
+  return reachingDatabase(() => work(deps.orm.em.fork()));
+}
+
+export async function databaseNow(em: EntityManager): Promise<Date> {
+  const [row] = await em.execute<{ now: Date }[]>('select clock_timestamp()::timestamptz(3) as now');
+  return new Date(row!.now);
+}
+
+/** Whether the error is this unique constraint's. */
+export const violates = (error: unknown, constraint: string): boolean =>
+  error instanceof UniqueConstraintViolationException && error.message.includes(`"${constraint}"`);
+
+async function reachingDatabase<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isDatabaseAway(error)) {
+      throw new RedeployError(
+        'UNAVAILABLE',
+        'the database is away; nothing was changed',
+        { advice: 'Try again.' },
+        error,
+      );
+    }
+    throw error;
+  }
+}
+
+const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|08|57P0)/;
+
+function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof RedeployError) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return (
+    error instanceof ConnectionException ||
+    awayCodes.test(code) ||
+    /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error/i.test(
+      error.message,
+    )
+  );
+}

@@ -1,0 +1,72 @@
+import { createClient } from 'graphql-ws';
+import type { Session } from './sandbox.ts';
+
+type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] };
+
+/** What the service answered instead of data. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One person at a terminal: GraphQL over HTTP and graphql-ws, nothing else. */
+export class StoryClient {
+  private readonly session: Session;
+  private readonly authorization: string;
+
+  constructor(session: Session, username: string) {
+    const persona = session.personas.find((person) => person.username === username);
+    if (!persona) throw new Error(`the session has no persona ${username}`);
+    this.session = session;
+    this.authorization = `Bearer ${persona.token}`;
+  }
+
+  async ask<Data>(query: string, variables: object = {}): Promise<Data> {
+    const response = await fetch(this.session.url, {
+      method: 'POST',
+      headers: { authorization: this.authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = (await response.json()) as Answer;
+    const [error] = errors ?? [];
+    if (error) throw new Refused(error.extensions?.code ?? 'UNKNOWN', error.message);
+    return data as Data;
+  }
+
+  /** A rollout's events behind `after`, in order; where the connection breaks it goes on behind the last one. */
+  async *watch<Event extends { sequence: number }>(
+    query: string,
+    operationId: string,
+    after = 0,
+  ): AsyncGenerator<Event> {
+    const { authorization } = this;
+    for (let attempt = 0; attempt < 30; attempt += 1) {
+      const client = createClient({
+        url: this.session.subscriptionsUrl,
+        connectionParams: { authorization },
+        retryAttempts: 0,
+      });
+      try {
+        const results = client.iterate<{ rolloutStatus: Event }>({ query, variables: { operationId, after } });
+        for await (const { data, errors } of results) {
+          if (errors?.[0]) throw new Refused(String(errors[0].extensions?.['code']), errors[0].message);
+          if (!data) continue;
+          after = data.rolloutStatus.sequence;
+          yield data.rolloutStatus;
+        }
+        return;
+      } catch (error) {
+        if (error instanceof Error) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500)); // a CloseEvent: the socket is gone
+      } finally {
+        await client.dispose();
+      }
+    }
+    throw new Error('the connection broke again and again');
+  }
+}

@@ -1,0 +1,269 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createLogger } from '../logger.ts';
+import { type Session, startSandbox } from './sandbox.ts';
+import { Refused, StoryClient } from './story-client.ts';
+
+/*
+ * `npm run story`: plays a ticket's life in the terminal, as clients would. Against the sandbox that runs here, or
+ * the session file that is named, or one that it starts and ends itself.
+ */
+
+const say = (text = ''): void => void process.stdout.write(`${text}\n`);
+const indent = (text: string): string => text.replace(/^/gm, '    ');
+
+const tag = (tagKey: string, tagValue: string) => ({ tag: { tagKey, tagValue } });
+
+const createTicket = /* GraphQL */ `
+  mutation CreateTicket($input: CreateTicketInput!) {
+    createTicket(input: $input) {
+      ticketNo
+      status
+      approvalsRequired
+    }
+  }
+`;
+const approve = /* GraphQL */ `
+  mutation Approve($input: ApproveInput!) {
+    approve(input: $input) {
+      status
+      approvals {
+        approver
+      }
+    }
+  }
+`;
+const reject = /* GraphQL */ `
+  mutation Reject($input: RejectInput!) {
+    reject(input: $input) {
+      status
+    }
+  }
+`;
+const token = /* GraphQL */ `
+  query Token($applicationName: String!) {
+    token(applicationName: $applicationName) {
+      valid
+      desc
+      secondsRemaining
+    }
+  }
+`;
+const redeploy = /* GraphQL */ `
+  mutation Redeploy($input: RedeployInput!) {
+    redeploy(input: $input) {
+      id
+      rolloutStatus
+      errorMessage
+    }
+  }
+`;
+const rolloutStatus = /* GraphQL */ `
+  subscription RolloutStatus($operationId: ID!, $after: Int) {
+    rolloutStatus(operationId: $operationId, after: $after) {
+      sequence
+      status
+      message
+      replicas {
+        desired
+        updated
+        ready
+        available
+        old
+      }
+      newPods
+      terminatedPods
+      failures {
+        pod
+        reason
+        message
+      }
+    }
+  }
+`;
+const operation = /* GraphQL */ `
+  query Operation($id: ID!) {
+    operation(id: $id) {
+      ticketId
+      ticketEntryId
+      username
+      applicationName
+      namespace
+      deploymentName
+      previousImage
+      currentImage
+      previousReplicas
+      currentReplicas
+      rolloutStrategy
+      operationStartTime
+      operationEndTime
+      durationSeconds
+      success
+      errorMessage
+      rolloutStatus
+      newPods
+      terminatedPods
+    }
+  }
+`;
+const auditTrail = /* GraphQL */ `
+  query AuditTrail($ticketNo: String!) {
+    ticket(ticketNo: $ticketNo) {
+      auditTrail(first: 100) {
+        edges {
+          node {
+            at
+            level
+            username
+            message
+          }
+        }
+      }
+    }
+  }
+`;
+
+type RolloutEvent = {
+  sequence: number;
+  status: string;
+  message: string;
+  replicas: { desired: number; updated: number; ready: number; available: number; old: number };
+  newPods: string[];
+  terminatedPods: string[];
+  failures: { pod: string; reason: string; message: string }[];
+};
+
+async function playStory(session: Session): Promise<void> {
+  const person = (name: string): StoryClient => new StoryClient(session, name);
+  const [alice, bob, carol, dave] = ['alice', 'bob', 'carol', 'dave'].map(person) as [
+    StoryClient,
+    StoryClient,
+    StoryClient,
+    StoryClient,
+  ];
+
+  say('1. alice asks for a redeploy of web-service; it is tagged critical:true, so two people must approve.');
+  const detail = {
+    id: 100,
+    name: 'web-service',
+    applicationName: 'web-service',
+    businessTags: [tag('env', 'production'), tag('version', 'v2.1.0'), tag('critical', 'true')],
+  };
+  const input = {
+    workOrderKey: 'APPLICATION_REDEPLOY',
+    category: 'BUG_FIX',
+    reason: 'web-service answers 500 since 03:05, its connection pool is stuck',
+    entries: [{ detail, expectedEffect: 'the pool is built anew', rollbackPlan: 'none needed: same image' }],
+  };
+  const created = await alice.ask<{ createTicket: { ticketNo: string; status: string } }>(createTicket, { input });
+  const { ticketNo } = created.createTicket;
+  say(indent(`ticket ${ticketNo}, ${created.createTicket.status}`));
+
+  say('2. Without approval there is no token, and nothing is restarted.');
+  const refusal = await alice
+    .ask(redeploy, { input: { applicationName: 'web-service' } })
+    .catch((error: unknown) => error);
+  say(
+    indent(
+      refusal instanceof Refused
+        ? `${refusal.code}: ${refusal.message}`
+        : 'alice still holds a token of an earlier ticket',
+    ),
+  );
+
+  say('3. carol and dave approve.');
+  for (const [name, approver] of [
+    ['carol', carol],
+    ['dave', dave],
+  ] as const) {
+    const { approve: ticket } = await approver.ask<{ approve: { status: string } }>(approve, {
+      input: { ticketNo, comment: `seen by ${name}` },
+    });
+    say(indent(`${name} approves: ${ticket.status}`));
+  }
+
+  say('4. The token lies in Redis for two hours.');
+  const { token: held } = await alice.ask<{ token: { desc: string; secondsRemaining: number } }>(token, {
+    applicationName: 'web-service',
+  });
+  say(indent(`${held.desc}, ${held.secondsRemaining} s left`));
+
+  say('5. alice redeploys and watches.');
+  const { redeploy: started } = await alice.ask<{ redeploy: { id: string; errorMessage: string | null } }>(redeploy, {
+    input: {
+      applicationName: 'web-service',
+      namespace: 'production',
+      strategy: 'RollingUpdate',
+      reason: 'Emergency redeploy for bug fix',
+    },
+  });
+  for await (const event of alice.watch<RolloutEvent>(rolloutStatus, started.id)) showProgress(event);
+  if (process.stdout.isTTY) say();
+
+  say("6. The operation's record.");
+  const { operation: record } = await alice.ask<{ operation: object }>(operation, { id: started.id });
+  say(indent(JSON.stringify(record, null, 2)));
+
+  say('7. What an auditor reads a year later.');
+  type Trail = {
+    ticket: {
+      auditTrail: { edges: { node: { at: string; level: string; username: string | null; message: string } }[] };
+    };
+  };
+  const { ticket } = await carol.ask<Trail>(auditTrail, { ticketNo });
+  for (const { node } of ticket.auditTrail.edges) {
+    say(indent(`${node.at}  ${node.level.padEnd(10)}  ${(node.username ?? '-').padEnd(6)}  ${node.message}`));
+  }
+
+  say('8. bob asks for a redeploy of api-gateway; carol says no.');
+  const second = await bob.ask<{ createTicket: { ticketNo: string } }>(createTicket, {
+    input: {
+      ...input,
+      category: 'CONFIG_CHANGE',
+      reason: 'try a new time-out',
+      entries: [{ detail: { applicationName: 'api-gateway' } }],
+    },
+  });
+  const { reject: rejected } = await carol.ask<{ reject: { status: string } }>(reject, {
+    input: { ticketNo: second.createTicket.ticketNo, comment: 'a planned change, not an emergency' },
+  });
+  say(indent(`ticket ${second.createTicket.ticketNo}, ${rejected.status}`));
+}
+
+function showProgress({ sequence, status, message, replicas, newPods, terminatedPods, failures }: RolloutEvent): void {
+  const { desired, updated, ready, old } = replicas;
+  const bar = '#'.repeat(ready).padEnd(desired, '.');
+  const pods = `${updated} updated, ${ready} ready, ${old} old; pods +${newPods.length} -${terminatedPods.length}`;
+  const wrong = failures[0] ? ` | ${failures[0].reason}` : '';
+  const line = `    #${sequence} ${status.padEnd(11)} [${bar}] ${pods}${wrong} | ${message}`;
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K${line.slice(0, process.stdout.columns - 1)}`);
+  else say(line);
+}
+
+async function runningSession(file: string): Promise<Session | null> {
+  try {
+    const session = JSON.parse(await readFile(file, 'utf8')) as Session;
+    const health = await fetch(new URL('/healthz', session.url), { signal: AbortSignal.timeout(2_000) });
+    return health.ok ? session : null;
+  } catch {
+    return null;
+  }
+}
+
+const folder = resolve('.sandbox');
+const named = process.argv[2];
+const running = await runningSession(named ?? join(folder, 'session.json'));
+if (running) {
+  await playStory(running);
+} else if (named) {
+  process.stderr.write(`nothing answers at the session of ${named}\n`);
+  process.exitCode = 1;
+} else {
+  say('No sandbox runs here: starting one.\n');
+  const { session, stop } = await startSandbox(folder, createLogger('warn'), process.env);
+  try {
+    await playStory(session);
+  } finally {
+    await stop();
+  }
+}

@@ -1,0 +1,93 @@
+import { hostname } from 'node:os';
+import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { openDatabase } from './adapters/database/database.ts';
+import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts';
+import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
+import { openRedis, openSubscriber, waitUntilReady } from './adapters/redis/connection.ts';
+import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
+import { RedisTokens } from './adapters/redis/redis-tokens.ts';
+import { createApp } from './app.ts';
+import { type Config, ConfigError } from './config.ts';
+import { LiveRollouts } from './graphql/live-rollouts.ts';
+import type { Dependencies, Desk } from './operations/dependencies.ts';
+import { resumeApprovedTickets } from './operations/issue-tokens.ts';
+import { RolloutFollower } from './operations/rollout-follower.ts';
+
+export type Service = {
+  url: string;
+  subscriptionsUrl: string;
+  /** Stops accepting, hands over what it follows, and ends everything that it started. */
+  stop: () => Promise<void>;
+};
+
+/** How often tickets whose tokens are not issued yet are looked for. */
+const sweepMs = 1_000;
+
+/** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
+export async function startService(config: Config, log: Logger): Promise<Service> {
+  const { databaseFaults, migrate } = await import('./adapters/database/migrate.ts');
+  if (config.databaseMigrationUrl !== null) {
+    await migrate(config.databaseMigrationUrl, decodeURIComponent(new URL(config.databaseUrl).username));
+  }
+  const orm = openDatabase(config.databaseUrl);
+  const faults = await databaseFaults(orm);
+  if (faults.length > 0) {
+    await orm.close(true);
+    throw new ConfigError(faults.join('\n'));
+  }
+  const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
+  const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
+  await waitUntilReady(redis);
+  const clusters = KubernetesClusters.load(config.kubernetes, log);
+  const deps: Dependencies = {
+    ...{ orm, clusters, log, processId, limits: config.limits },
+    tokens: new RedisTokens(redis),
+    rolloutEvents: new RedisRolloutEvents(redis, subscriber, log),
+  };
+  const follower = new RolloutFollower(deps);
+  const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
+  const live = new LiveRollouts(desk);
+  const app = createApp(desk, live, oidcSignIn(config.oidc));
+
+  const serving = new AbortController();
+  const watching = new AbortController();
+  const watches = clusters.run(watching.signal);
+  const loops = [follower.run(serving.signal), live.run(serving.signal), sweep(desk, serving.signal)];
+  const { port } = await listen(app.server, config.port, config.host);
+  const address = `${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  log.info({ address, processId, clusters: clusters.names }, 'serving');
+  return {
+    url: `http://${address}/graphql`,
+    subscriptionsUrl: `ws://${address}/graphql`,
+    stop: async () => {
+      await app.close();
+      serving.abort();
+      await Promise.all(loops);
+      watching.abort();
+      await watches;
+      redis.disconnect();
+      subscriber.disconnect();
+      await orm.close(true);
+      log.info('stopped');
+    },
+  };
+}
+
+/** What a crash or an absent dependency left undone is taken up again. */
+async function sweep(desk: Desk, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await resumeApprovedTickets(desk).catch((error: unknown) => desk.log.warn({ err: error }, 'tickets not resumed'));
+    await pause(sweepMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function listen(server: ReturnType<typeof createApp>['server'], port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+  });
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AppsV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import type { V1Deployment } from '@kubernetes/client-node';
+import type { KubernetesSettings } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
+import { startSimulatedCluster } from '../../src/sandbox/cluster/simulated-cluster.ts';
+import type { SimulatedCluster } from '../../src/sandbox/cluster/simulated-cluster.ts';
+import { Relay } from './relay.ts';
+
+export type DeploymentWish = {
+  name: string;
+  image: string;
+  replicas?: number;
+  strategy?: 'RollingUpdate' | 'Recreate';
+  paused?: boolean;
+  annotations?: Record<string, string>;
+  revisionHistoryLimit?: number;
+};
+
+/** The cluster under test, reached through a relay that can break; the test's own acts go past it. */
+export type TestCluster = {
+  kind: 'simulated' | 'real';
+  settings: KubernetesSettings & { kubeconfig: string };
+  contextName: string;
+  api: { apps: AppsV1Api; core: CoreV1Api };
+  relay: Relay;
+  simulated?: SimulatedCluster;
+  /** A name of its own; removed with everything in it at `close`. */
+  createNamespace(): Promise<string>;
+  createDeployment(namespace: string, wish: DeploymentWish): Promise<V1Deployment>;
+  /** Cuts every connection of the cluster under test. */
+  breakWatches(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** A simulated cluster of its own, or with TEST_CLUSTER=kubeconfig the one that KUBECONFIG names unless it must be simulated. */
+export async function openTestCluster(
+  options: { mustBeSimulated?: boolean; readyMilliseconds?: number } = {},
+): Promise<TestCluster> {
+  const { mustBeSimulated = false, readyMilliseconds = 50 } = options;
+  const config = new KubeConfig();
+  let simulated: SimulatedCluster | undefined;
+  if (process.env['TEST_CLUSTER'] === 'kubeconfig' && !mustBeSimulated) {
+    config.loadFromDefault();
+  } else {
+    simulated = await startSimulatedCluster({ name: 'simulated', readyMilliseconds });
+    config.loadFromString(simulated.kubeconfig);
+  }
+  const relay = await Relay.to(config.getCurrentCluster()?.server ?? '');
+  const directory = await mkdtemp(join(tmpdir(), 'test-cluster-'));
+  const kubeconfig = join(directory, 'kubeconfig');
+  await writeFile(kubeconfig, relayed(config, relay), { mode: 0o600 });
+  const api = { apps: config.makeApiClient(AppsV1Api), core: config.makeApiClient(CoreV1Api) };
+  const namespaces: string[] = [];
+
+  return {
+    kind: simulated ? 'simulated' : 'real',
+    settings: { kubeconfig },
+    contextName: config.currentContext,
+    api,
+    relay,
+    simulated,
+    createNamespace: async () => {
+      const name = `test-${randomUUID().slice(0, 8)}`;
+      await api.core.createNamespace({ body: { metadata: { name } } });
+      namespaces.push(name);
+      return name;
+    },
+    createDeployment: (namespace, wish) => api.apps.createNamespacedDeployment({ namespace, body: manifest(wish) }),
+    breakWatches: async () => relay.cut(),
+    close: async () => {
+      await relay.close();
+      if (simulated) await simulated.stop();
+      else for (const name of namespaces) await api.core.deleteNamespace({ name });
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+function relayed(config: KubeConfig, relay: Relay): string {
+  const through = new KubeConfig();
+  const clusters = config.clusters.map((cluster) => {
+    const url = new URL(cluster.server);
+    url.host = `127.0.0.1:${relay.port}`;
+    return { ...cluster, server: url.toString().replace(/\/$/, '') };
+  });
+  const { users, contexts, currentContext } = config;
+  through.loadFromOptions({ clusters, users, contexts, currentContext });
+  return through.exportConfig();
+}
+
+function manifest(wish: DeploymentWish): V1Deployment {
+  const { name, image, replicas = 1, strategy = 'RollingUpdate', paused, annotations, revisionHistoryLimit } = wish;
+  const labels = { app: name };
+  return {
+    metadata: { name, annotations },
+    spec: {
+      replicas,
+      paused,
+      revisionHistoryLimit,
+      strategy: { type: strategy },
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'app', image }] } },
+    },
+  };
+}

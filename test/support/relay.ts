@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+/** Stands between a client and a server, so that a test can break what runs through it and count its sockets. */
+export class Relay {
+  readonly #target: { host: string; port: number };
+  readonly #pairs = new Map<Socket, { isFrozen: boolean; upstream: Socket }>();
+  #server: Server | undefined;
+  #port = 0;
+  /** Every connection that was ever accepted. */
+  accepted = 0;
+
+  private constructor(target: { host: string; port: number }) {
+    this.#target = target;
+  }
+
+  static async to(url: string): Promise<Relay> {
+    const { hostname, port } = new URL(url);
+    const relay = new Relay({ host: hostname, port: Number(port) });
+    await relay.serve();
+    return relay;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#pairs.size;
+  }
+
+  /** Listens, from the second time on where it did before. */
+  async serve(): Promise<void> {
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Refuses connections and breaks those that are open, until `serve`. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    server.close();
+    this.cut();
+    await once(server, 'close');
+  }
+
+  cut(): void {
+    for (const socket of this.#pairs.keys()) socket.resetAndDestroy();
+  }
+
+  /** What is open now stays open, but nothing goes through it any more: half-open, as after a lost route. */
+  freeze(): void {
+    for (const pair of this.#pairs.values()) pair.isFrozen = true;
+  }
+
+  #accept(socket: Socket): void {
+    this.accepted += 1;
+    const upstream = connect(this.#target);
+    const pair = { isFrozen: false, upstream };
+    this.#pairs.set(socket, pair);
+    socket.setNoDelay(true);
+    upstream.setNoDelay(true);
+    socket.on('data', (data) => void (pair.isFrozen || upstream.write(data)));
+    upstream.on('data', (data) => void (pair.isFrozen || socket.write(data)));
+    const end = () => {
+      this.#pairs.delete(socket);
+      upstream.destroy();
+      socket.destroy();
+    };
+    socket.on('close', end).on('error', end);
+    upstream.on('close', () => void (pair.isFrozen || end())).on('error', () => void (pair.isFrozen || end()));
+  }
+}
