@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { openDatabase } from './adapters/database/database.ts';
+import { type MikroORM, openDatabase } from './adapters/database/database.ts';
 import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts';
 import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
 import { openRedis, openSubscriber, waitUntilReady } from './adapters/redis/connection.ts';
@@ -28,16 +28,7 @@ const sweepMs = 1_000;
 
 /** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
-  const { databaseFaults, migrate } = await import('./adapters/database/migrate.ts');
-  if (config.databaseMigrationUrl !== null) {
-    await migrate(config.databaseMigrationUrl, decodeURIComponent(new URL(config.databaseUrl).username));
-  }
-  const orm = openDatabase(config.databaseUrl);
-  const faults = await databaseFaults(orm);
-  if (faults.length > 0) {
-    await orm.close(true);
-    throw new ConfigError(faults.join('\n'));
-  }
+  const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
   const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
@@ -75,6 +66,23 @@ export async function startService(config: Config, log: Logger): Promise<Service
       log.info('stopped');
     },
   };
+}
+
+async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Config): Promise<MikroORM> {
+  const { databaseFaults, migrate } = await import('./adapters/database/migrate.ts');
+  const orm = openDatabase(databaseUrl);
+  try {
+    if (databaseMigrationUrl !== null) {
+      await migrate(databaseMigrationUrl, decodeURIComponent(new URL(databaseUrl).username));
+    }
+    const faults = await databaseFaults(orm);
+    if (faults.length === 0) return orm;
+    throw new ConfigError(faults.join('\n'));
+  } catch (error) {
+    await orm.close(true);
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`the database cannot be used: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** What a crash or an absent dependency left undone is taken up again. */

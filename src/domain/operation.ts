@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/core';
 import type { AuditFact } from './audit-facts.ts';
 import type { DeploymentSnapshot } from './cluster.ts';
 import { Grant } from './grant.ts';
-import type { PodFailure, Replicas, RolloutState, RolloutStatus } from './rollout.ts';
+import type { PodFailure, RolloutState, RolloutStatus } from './rollout.ts';
 import { rolloutTransitions, unfinishedStatuses } from './rollout.ts';
 import type { Attempt, Verdict } from './rollout-verdict.ts';
 import { Ticket, TicketEntry } from './ticket.ts';
@@ -141,25 +141,6 @@ export class Operation extends OperationSchema.class {
     return [...facts, ...this.record(verdict, at)];
   }
 
-  /** Ends an operation whose patch never stood in the cluster. */
-  refuse(message: string, at: Date): AuditFact[] {
-    return this.record({ ...this.stateWith(message), status: 'FAILED' }, at);
-  }
-
-  /** The same status with another message, for whoever watches. */
-  stateWith(message: string): RolloutState {
-    return {
-      status: this.rolloutStatus,
-      message,
-      replicas: noReplicas(this.previousReplicas),
-      newPods: this.newPods,
-      newPodCount: this.newPods.length,
-      terminatedPods: this.terminatedPods,
-      terminatedPodCount: this.terminatedPods.length,
-      failures: this.failures,
-    };
-  }
-
   /** One more event: the next number, and where the status changes the facts of that. */
   record(state: RolloutState, at: Date): AuditFact[] {
     const before = this.rolloutStatus;
@@ -217,7 +198,16 @@ const OperationEventSchema = defineEntity({
 export class OperationEvent extends OperationEventSchema.class {}
 OperationEventSchema.setClass(OperationEvent);
 
-export const noReplicas = (desired: number): Replicas => ({ desired, updated: 0, ready: 0, available: 0, old: 0 });
+/** The state of an operation that is stored and not sent yet. */
+export function firstState(deployment: DeploymentSnapshot, oldPods: readonly string[], message: string): RolloutState {
+  const { replicas: desired, status } = deployment;
+  return {
+    status: 'STARTED',
+    message,
+    replicas: { desired, updated: 0, ready: 0, available: status.availableReplicas, old: oldPods.length },
+    ...{ newPods: [], newPodCount: 0, terminatedPods: [], terminatedPodCount: 0, failures: [] },
+  };
+}
 
 /** The containers' images in order, comma-separated. */
 export const imagesOf = (deployment: DeploymentSnapshot): string =>

@@ -67,16 +67,20 @@ function kubectlAnswer(attempt: Attempt, deployment: DeploymentSnapshot): Outcom
 /** Kubernetes said done; it is true only once our own pods are ready and the old ones gone. */
 function verify(deployment: DeploymentSnapshot, attempt: Attempt, pods: { ours: PodSnapshot[]; old: PodSnapshot[] }) {
   const done = `deployment "${attempt.deploymentName}" successfully rolled out`;
+  const waiting = `Waiting for deployment "${attempt.deploymentName}" to be verified`;
   if (deployment.replicas === 0 && pods.old.length === 0) {
-    return { status: 'COMPLETED', message: `${done}; it has zero replicas, so no pod was restarted` } as const;
+    return { status: 'COMPLETED', message: `${done} (it has zero replicas: no pod was restarted)` } as const;
   }
   const ready = pods.ours.filter((pod) => pod.ready && !pod.terminating).length;
   // A later scale-up does not reopen what Kubernetes called done.
   const wanted = Math.min(deployment.replicas, attempt.verifyingReplicas ?? deployment.replicas);
   if (ready < wanted)
-    return { status: 'VERIFYING', message: `${done}; ${ready} of ${wanted} new pods are ready` } as const;
+    return { status: 'VERIFYING', message: `${waiting}: ${ready} of ${wanted} new pods are ready...` } as const;
   if (pods.old.length > 0) {
-    return { status: 'VERIFYING', message: `${done}; ${pods.old.length} old pods are still terminating` } as const;
+    return {
+      status: 'VERIFYING',
+      message: `${waiting}: ${pods.old.length} old pods are still terminating...`,
+    } as const;
   }
   return { status: 'COMPLETED', message: done } as const;
 }
@@ -138,7 +142,7 @@ export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: Verdi
         return verified;
       return {
         status: 'TIMED_OUT',
-        message: `${verified.message}, ${limits.verifyTimeoutSeconds} seconds after it was done`,
+        message: `not verified after ${limits.verifyTimeoutSeconds} seconds: ${verified.message}`,
       };
     }
     if (answer.status === 'TIMED_OUT') return answer;
@@ -158,14 +162,15 @@ export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: Verdi
     return answer;
   }
 
-  const status = deployment?.status;
   return {
     ...outcome(),
     replicas: {
       desired: isGone ? 0 : deployment.replicas,
-      updated: isGone ? 0 : status!.updatedReplicas,
+      // Before our change is observed the status still counts the pods of the template before it.
+      updated:
+        isGone || deployment.status.observedGeneration < attempt.generation ? 0 : deployment.status.updatedReplicas,
       ready: newPods.filter((pod) => pod.ready && !pod.terminating).length,
-      available: isGone ? 0 : status!.availableReplicas,
+      available: isGone ? 0 : deployment.status.availableReplicas,
       old: otherPods.length,
     },
     newPods: names.slice(0, podListLimit),

@@ -16,10 +16,26 @@ export const builder = new SchemaBuilder<{
   relay: {
     clientMutationId: 'omit',
     cursorType: 'String',
-    nodeQueryOptions: { description: 'Any object by its id. Null with NOT_FOUND for what the viewer may not know of.' },
+    nodeQueryOptions: {
+      description: 'Any object by its id. Null with NOT_FOUND for what the viewer may not know of.',
+      args: { id: { description: "The object's id." } },
+    },
     nodesQueryOptions: false,
     nodeTypeOptions: { description: 'An object with an id of its own.' },
+    idFieldOptions: { description: 'Its id, unique among all objects; opaque.' },
     pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether more follow behind endCursor.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more stand before startCursor.' },
+    startCursorFieldOptions: { description: "The first edge's cursor; null where the page is empty." },
+    endCursorFieldOptions: { description: "The last edge's cursor; null where the page is empty." },
+    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    edgesFieldOptions: { description: 'What is on this page, in the order of the list.' },
+    nodeFieldOptions: { description: 'The object itself.' },
+    cursorFieldOptions: { description: 'Its place in the list, for after and before; opaque.' },
+    firstArgOptions: { description: 'How many from the start, at most 100; 20 where neither first nor last is given.' },
+    lastArgOptions: { description: 'How many from the end, at most 100.' },
+    afterArgOptions: { description: 'Only what stands behind this cursor.' },
+    beforeArgOptions: { description: 'Only what stands before this cursor.' },
   },
 });
 

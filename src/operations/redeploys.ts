@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize';
 import { Application } from '../domain/application.ts';
 import { RedeployError } from '../domain/errors.ts';
 import { Grant } from '../domain/grant.ts';
-import { imagesOf, Operation } from '../domain/operation.ts';
+import { firstState, imagesOf, Operation } from '../domain/operation.ts';
 import type { Actor } from '../domain/person.ts';
 import { isDeployer, mayRedeployApplication, requirePermission } from '../domain/permissions.ts';
 import type { RolloutEvent } from '../domain/rollout.ts';
@@ -163,7 +163,12 @@ async function store(
       { kind: 'TOKEN_USE', expires: grant.expires.toISOString() },
       { kind: 'REDEPLOY_START', type, reason, deploymentName, strategy, previousImage, previousReplicas },
     ]);
-    const event = storeEvent(em, operation, operation.stateWith(`redeploy of ${applicationName} started`), now);
+    const event = storeEvent(
+      em,
+      operation,
+      firstState(deployment, oldPods, `redeploy of ${applicationName} started`),
+      now,
+    );
     return { operation, event };
   });
 }

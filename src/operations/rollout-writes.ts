@@ -33,13 +33,14 @@ export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict
 export const recordRefusal = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
   write(deps, lease, async (operation, now, em) => {
     await em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [operation.grant.id]);
-    return { facts: operation.refuse(message, now), state: { ...operation.stateWith(message), status: 'FAILED' } };
+    const state = { ...(await lastState(em, operation)), status: 'FAILED', message } as const;
+    return { facts: operation.record(state, now), state };
   });
 
 /** Says to whoever watches what the operation waits for. */
 export const recordWaiting = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
-  write(deps, lease, (operation, now) => {
-    const state = operation.stateWith(message);
+  write(deps, lease, async (operation, now, em) => {
+    const state = { ...(await lastState(em, operation)), message };
     return { facts: operation.record(state, now), state };
   });
 
@@ -71,6 +72,11 @@ async function write(deps: Dependencies, lease: Lease, change: Change): Promise<
   });
   if (event) await deps.rolloutEvents.publish(event);
   return operation;
+}
+
+async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {
+  const event = await em.findOneOrFail(OperationEvent, { operationId, sequence });
+  return event.state;
 }
 
 /** Adds the operation's present sequence number as an event; to be published after the commit. */

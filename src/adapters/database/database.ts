@@ -26,6 +26,7 @@ export function openDatabase(url: string, poolSize = 20): MikroORM {
     pool: { min: 0, max: poolSize },
     // Every unit of work forks its own EntityManager; the global one would mix identities of requests.
     allowGlobalContext: false,
+    ensureDatabase: false,
     forceUtcTimezone: true,
     driverOptions: { connectionTimeoutMillis: 5_000, application_name: 'cratos-redeploy' },
   });

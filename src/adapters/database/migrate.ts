@@ -19,6 +19,7 @@ function openAsOwner(ownerUrl: string) {
     entities,
     extensions: [Migrator],
     pool: { min: 0, max: 3 },
+    ensureDatabase: false,
     migrations: { migrationsList, snapshot: false, silent: true },
   });
 }

@@ -112,16 +112,24 @@ export class ApiServer {
     server.keepAliveTimeout = 0;
     server.requestTimeout = 0;
     server.on('connection', (socket) => {
+      // One that was accepted while the server was closing.
+      if (this.#server !== server) {
+        socket.destroy();
+        return;
+      }
       socket.setNoDelay(true);
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
+    this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      server.once('error', (error) => {
+        this.#server = undefined;
+        reject(error);
+      });
       server.listen(this.#port, '127.0.0.1', resolve);
     });
     this.#port = (server.address() as AddressInfo).port;
-    this.#server = server;
   }
 
   breakConnections(): void {
@@ -206,7 +214,8 @@ export class ApiServer {
   }
 
   #watch({ resource, namespace }: Route, query: URLSearchParams, response: ServerResponse | undefined): void {
-    if (response === undefined) return;
+    // The client may have left before its watch began; nothing would ever end that one.
+    if (response === undefined || response.destroyed) return;
     const end = watch(this.#store, resource, namespace, query, response);
     this.#watches.add(end);
     response.on('close', () => this.#watches.delete(end));

@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { inject } from 'vitest';
+import { openDatabase } from '../../src/adapters/database/database.ts';
+
+export type TestDatabase = {
+  /** The role that the service has; and the owner. */
+  serviceUrl: string;
+  ownerUrl: string;
+  drop: () => Promise<void>;
+};
+
+/** A migrated, empty database of its own. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const template = new URL(inject('ownerUrl')).pathname.slice(1);
+  await asOwner((orm) => orm.em.fork().execute(`create database ${name} template ${template}`));
+  const named = (url: string): string => Object.assign(new URL(url), { pathname: `/${name}` }).toString();
+  return {
+    serviceUrl: named(inject('serviceUrl')),
+    ownerUrl: named(inject('ownerUrl')),
+    drop: () => asOwner((orm) => orm.em.fork().execute(`drop database ${name} with (force)`)).then(() => undefined),
+  };
+}
+
+/** Not from the template's own database: cloning it refuses while anyone is connected to it. */
+async function asOwner<T>(work: (orm: MikroORM) => Promise<T>): Promise<T> {
+  const orm = openDatabase(Object.assign(new URL(inject('ownerUrl')), { pathname: '/postgres' }).toString(), 1);
+  try {
+    return await work(orm);
+  } finally {
+    await orm.close(true);
+  }
+}

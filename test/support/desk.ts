@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { openDatabase } from '../../src/adapters/database/database.ts';
+import { KubernetesClusters } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
+import { openRedis, openSubscriber, waitUntilReady } from '../../src/adapters/redis/connection.ts';
+import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
+import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Operation } from '../../src/domain/operation.ts';
+import type { Actor, Role } from '../../src/domain/person.ts';
+import type { Ticket } from '../../src/domain/ticket.ts';
+import { registerApplication } from '../../src/operations/applications.ts';
+import type { Desk, Limits } from '../../src/operations/dependencies.ts';
+import { RolloutFollower } from '../../src/operations/rollout-follower.ts';
+import { approve, createTicket } from '../../src/operations/tickets.ts';
+import { openTestCluster, type TestCluster } from './cluster.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { until } from './wait.ts';
+
+/** One replica's desk over real PostgreSQL, Redis and the cluster under test; `stop` ends it as a SIGTERM would. */
+export type Replica = { desk: Desk; follower: RolloutFollower; stop: () => Promise<void> };
+
+/** What replicas share. */
+export type TestWorld = {
+  database: TestDatabase;
+  redisUrl: string;
+  cluster: TestCluster;
+  /** Another replica; without `follows` it serves requests but follows nothing and never sends a patch. */
+  openReplica: (options?: { limits?: Partial<Limits>; follows?: boolean; redisUrl?: string }) => Promise<Replica>;
+  close: () => Promise<void>;
+};
+
+export async function openTestWorld(options: { readyMilliseconds?: number } = {}): Promise<TestWorld> {
+  const [database, cluster] = await Promise.all([createTestDatabase(), openTestCluster(options)]);
+  const redisUrl = inject('redisUrl');
+  const replicas: Replica[] = [];
+  return {
+    database,
+    redisUrl,
+    cluster,
+    openReplica: async (replicaOptions = {}) => {
+      const replica = await openReplica({ database, cluster, redisUrl, ...replicaOptions });
+      replicas.push(replica);
+      return replica;
+    },
+    close: async () => {
+      for (const replica of replicas) await replica.stop();
+      await cluster.close();
+      await database.drop();
+    },
+  };
+}
+
+/** The shipped defaults, but for limits that would get into a test's way. */
+export const testLimits = (): Limits => ({
+  ...readConfig({
+    DATABASE_URL: 'postgresql://127.0.0.1/unused',
+    REDIS_URL: 'redis://127.0.0.1',
+    OIDC_ISSUER: 'http://127.0.0.1',
+  }).limits,
+  redeploysPerMinute: 1000,
+  redeploysPerHour: 1000,
+});
+
+async function openReplica(options: {
+  database: TestDatabase;
+  cluster: TestCluster;
+  redisUrl: string;
+  limits?: Partial<Limits>;
+  follows?: boolean;
+}): Promise<Replica> {
+  const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
+  const orm = openDatabase(options.database.serviceUrl, 10);
+  const redis = openRedis(options.redisUrl, 'test', log);
+  const subscriber = openSubscriber(options.redisUrl, 'test-events', log);
+  await Promise.all([waitUntilReady(redis), waitUntilReady(subscriber)]);
+  const clusters = KubernetesClusters.load(options.cluster.settings, log);
+  const deps = {
+    ...{ orm, clusters, log, processId: `test-${randomUUID().slice(0, 8)}` },
+    limits: { ...testLimits(), ...options.limits },
+    tokens: new RedisTokens(redis),
+    rolloutEvents: new RedisRolloutEvents(redis, subscriber, log),
+  };
+  const follower = new RolloutFollower(deps);
+  const { follows = true } = options;
+  const follow = (operation: Operation) => (follows ? follower.adopt(operation) : Promise.resolve());
+  const running = new AbortController();
+  const loops = [clusters.run(running.signal), ...(follows ? [follower.run(running.signal)] : [])];
+  const cluster = clusters.get(clusters.names[0]!)!;
+  await until('the watches have synced', () => attempt(() => cluster.snapshot('default', 'none')) !== undefined);
+  let isStopped = false;
+  return {
+    desk: { ...deps, follow },
+    follower,
+    stop: async () => {
+      if (isStopped) return;
+      isStopped = true;
+      running.abort();
+      await Promise.all(loops);
+      redis.disconnect();
+      subscriber.disconnect();
+      await orm.close(true);
+    },
+  };
+}
+
+const attempt = <T>(look: () => T): T | undefined => {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+};
+
+/** Somebody who is signed in; the same name is the same person. */
+export const person = (username: string, ...roles: Role[]): Actor => ({
+  issuer: 'https://issuer.test',
+  subject: `subject-of-${username}`,
+  username,
+  roles,
+  groups: [],
+});
+
+export const alice = person('alice', 'APPLICATION_DEPLOYER');
+export const carol = person('carol', 'APPROVER');
+export const dave = person('dave', 'APPROVER');
+export const grace = person('grace', 'ADMIN');
+export const frank = person('frank', 'AUDITOR');
+
+/** An application of its own, owned by alice, running in a namespace of its own. */
+export async function deployApplication(
+  world: TestWorld,
+  desk: Desk,
+  wish: { replicas?: number; image?: string; tags?: Record<string, string>; paused?: boolean } = {},
+): Promise<{ name: string; namespace: string; deploymentName: string }> {
+  const name = `app-${randomUUID().slice(0, 8)}`;
+  const namespace = await world.cluster.createNamespace();
+  const { replicas = 2, image = 'web:v1', tags = {}, paused = false } = wish;
+  await world.cluster.createDeployment(namespace, { name, image, replicas, paused });
+  if (!paused && /^[a-z]+:v\d+$/.test(image)) await untilRolledOut(world, namespace, name);
+  await registerApplication(desk, grace, {
+    name,
+    businessTags: Object.entries(tags).map(([tagKey, tagValue]) => ({ tagKey, tagValue })),
+    owners: { users: ['alice'] },
+    targets: [{ namespace, deploymentName: name }],
+  });
+  return { name, namespace, deploymentName: name };
+}
+
+export const untilRolledOut = (world: TestWorld, namespace: string, name: string) =>
+  until(`${name} is rolled out`, async () => {
+    const { metadata, spec, status } = await world.cluster.api.apps.readNamespacedDeployment({ namespace, name });
+    const wanted = spec?.replicas ?? 1;
+    return (
+      status?.observedGeneration === metadata?.generation &&
+      (status?.updatedReplicas ?? 0) === wanted &&
+      (status?.availableReplicas ?? 0) === wanted &&
+      (status?.replicas ?? 0) === wanted
+    );
+  });
+
+export const ticketFor = (desk: Desk, ...applications: string[]): Promise<Ticket> =>
+  createTicket(desk, alice, {
+    workOrderKey: 'APPLICATION_REDEPLOY',
+    reason: 'it answers 500',
+    category: 'BUG_FIX',
+    entries: applications.map((applicationName) => ({ detail: { applicationName } })),
+  });
+
+/** A ticket of alice's that carol has approved: alice holds the token. */
+export async function authorizedTicket(desk: Desk, ...applications: string[]): Promise<Ticket> {
+  const { ticketNo } = await ticketFor(desk, ...applications);
+  return approve(desk, carol, { ticketNo });
+}
