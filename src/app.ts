@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import { type ExecutionResult } from 'graphql';
 import { CloseCode, type ServerOptions } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { createYoga } from 'graphql-yoga';
@@ -89,7 +90,7 @@ function webSocketOptions(
     },
     onClose: ({ extra }) => clearTimeout(extra.expiry),
     context: ({ extra }) => createContext(desk, live, extra.signIn!.actor),
-    onError: (_ctx, _id, _payload, errors) => maskAll(errors.map((error) => error as GraphQLError)),
+    onError: (_ctx, _id, _payload, errors) => maskAll(errors.map((error) => error)),
     onNext: (_ctx, _id, _payload, _args, result): ExecutionResult | undefined =>
       result.errors ? { ...(result as ExecutionResult), errors: maskAll(result.errors) } : undefined,
   };

@@ -35,7 +35,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
   await waitUntilReady(redis);
   const clusters = KubernetesClusters.load(config.kubernetes, log);
   const deps: Dependencies = {
-    ...{ orm, clusters, log, processId, limits: config.limits },
+    orm,
+    clusters,
+    log,
+    processId,
+    limits: config.limits,
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(redis, subscriber, log),
   };

@@ -34,8 +34,23 @@ const AuditRecordSchema = defineEntity({
 export class AuditRecord extends AuditRecordSchema.class {}
 AuditRecordSchema.setClass(AuditRecord);
 
-export type AuditContent = Omit<{ [K in keyof AuditRecord]: AuditRecord[K] }, 'id' | 'hash' | 'at' | keyof object> & {
+export type AuditContent = {
+  ticketId: number | null;
+  sequence: number | null;
+  level: AuditLevel;
+  kind: AuditKind;
   at: Date;
+  issuer: string | null;
+  subject: string | null;
+  username: string | null;
+  ticketNo: string | null;
+  applicationName: string | null;
+  operationId: string | null;
+  cluster: string | null;
+  namespace: string | null;
+  message: string;
+  data: Record<string, unknown>;
+  previousHash: string | null;
 };
 
 /**
@@ -43,12 +58,7 @@ export type AuditContent = Omit<{ [K in keyof AuditRecord]: AuditRecord[K] }, 'i
  * so that a record cannot be altered, left out or moved without every later hash telling.
  */
 export function hashAuditRecord(content: AuditContent): string {
-  const { ticketId, sequence, level, kind, at, issuer, subject, username, ticketNo, applicationName } = content;
-  const { operationId, cluster, namespace, message, data, previousHash } = content;
-  const canonical = canonicalize({
-    ...{ ticketId, sequence, level, kind, at: at.toISOString(), issuer, subject, username, ticketNo, applicationName },
-    ...{ operationId, cluster, namespace, message, data, previousHash },
-  });
+  const canonical = canonicalize({ ...content, at: content.at.toISOString() });
   return createHash('sha256').update(canonical!).digest('hex');
 }
 

@@ -137,7 +137,8 @@ export class Operation extends OperationSchema.class {
       });
     }
     this.oldPods = verdict.oldPods;
-    this.currentReplicas = verdict.replicas.desired;
+    // Frozen once Kubernetes has said done: a later scale-up must not reopen the verification.
+    if (!this.verifyingSince) this.currentReplicas = verdict.replicas.desired;
     return [...facts, ...this.record(verdict, at)];
   }
 
@@ -204,8 +205,18 @@ export function firstState(deployment: DeploymentSnapshot, oldPods: readonly str
   return {
     status: 'STARTED',
     message,
-    replicas: { desired, updated: 0, ready: 0, available: status.availableReplicas, old: oldPods.length },
-    ...{ newPods: [], newPodCount: 0, terminatedPods: [], terminatedPodCount: 0, failures: [] },
+    replicas: {
+      desired,
+      updated: 0,
+      ready: 0,
+      available: status.availableReplicas,
+      old: oldPods.length,
+    },
+    newPods: [],
+    newPodCount: 0,
+    terminatedPods: [],
+    terminatedPodCount: 0,
+    failures: [],
   };
 }
 

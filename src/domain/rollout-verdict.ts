@@ -1,4 +1,4 @@
-import type { DeploymentSnapshot, PodSnapshot, RolloutSnapshot } from './cluster.ts';
+import type { DeploymentSnapshot, PodSnapshot, ReplicaSetSnapshot, RolloutSnapshot } from './cluster.ts';
 import { type FailFast, graceSeconds, podFailures } from './pod-failures.ts';
 import { type PodFailure, podListLimit, type RolloutState, type RolloutStatus } from './rollout.ts';
 
@@ -68,7 +68,8 @@ function kubectlAnswer(attempt: Attempt, deployment: DeploymentSnapshot): Outcom
 function verify(deployment: DeploymentSnapshot, attempt: Attempt, pods: { ours: PodSnapshot[]; old: PodSnapshot[] }) {
   const done = `deployment "${attempt.deploymentName}" successfully rolled out`;
   const waiting = `Waiting for deployment "${attempt.deploymentName}" to be verified`;
-  if (deployment.replicas === 0 && pods.old.length === 0) {
+  const wasScaledAway = (attempt.verifyingReplicas ?? 0) > 0;
+  if (deployment.replicas === 0 && pods.old.length === 0 && !wasScaledAway) {
     return { status: 'COMPLETED', message: `${done} (it has zero replicas: no pod was restarted)` } as const;
   }
   const ready = pods.ours.filter((pod) => pod.ready && !pod.terminating).length;
@@ -100,15 +101,31 @@ function doomedGrace(ours: PodSnapshot[], failures: PodFailure[], failFast: Fail
 }
 
 /**
- * Somebody's newer template, once the controller has given it its revision. A Deployment from before our patch
- * (the watches are late) is no newer one, and neither is a mere change of spec.replicas.
+ * Somebody's newer template, once the controller has given it its revision, which it does not while the Deployment
+ * is paused. A Deployment from before our patch (the watches are late) is no newer one, and neither is a mere
+ * change of spec.replicas.
  */
-function isSuperseded(attempt: Attempt, deployment: DeploymentSnapshot): boolean {
+function isSuperseded(attempt: Attempt, deployment: DeploymentSnapshot, ours: ReplicaSetSnapshot | undefined): boolean {
   return (
     deployment.templateOperationId !== attempt.operationId &&
     deployment.generation > attempt.generation &&
-    deployment.status.observedGeneration >= deployment.generation
+    deployment.status.observedGeneration >= deployment.generation &&
+    (ours ? deployment.revision > ours.revision : !deployment.paused)
   );
+}
+
+/** What evicts or preempts a pod leaves it behind, ended, for as long as its ReplicaSet lives: it is no part of the rollout. */
+const isLeftBehind = (pod: PodSnapshot): boolean =>
+  !pod.terminating && (pod.phase === 'Failed' || pod.phase === 'Succeeded');
+
+/** What keeps the rollout from going on, beside kubectl's words. */
+function remarkOn(deployment: DeploymentSnapshot): string {
+  const refused = deployment.conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+  const remarks = [
+    ...(refused ? [`${refused.reason}: ${refused.message}`] : []),
+    ...(deployment.paused ? ['the deployment is paused'] : []),
+  ];
+  return remarks.length === 0 ? '' : ` (${remarks.join('; ')})`;
 }
 
 /** The tracker's heart: what a rollout's state means for this attempt. Pure; every row of it is a row of its test. */
@@ -116,8 +133,9 @@ export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: Verdi
   const { deployment } = snapshot;
   const isGone = deployment === null || deployment.uid !== attempt.deploymentUid;
   const ours = snapshot.replicaSets.find((set) => set.templateOperationId === attempt.operationId);
-  const newPods = snapshot.pods.filter((pod) => pod.replicaSetUid === ours?.uid);
-  const otherPods = snapshot.pods.filter((pod) => pod.replicaSetUid !== ours?.uid);
+  const pods = snapshot.pods.filter((pod) => !isLeftBehind(pod));
+  const newPods = pods.filter((pod) => pod.replicaSetUid === ours?.uid);
+  const otherPods = pods.filter((pod) => pod.replicaSetUid !== ours?.uid);
   const oldPods = [...new Set([...attempt.oldPods, ...otherPods.map((pod) => pod.name)])];
   const present = new Set(snapshot.pods.map((pod) => pod.name));
   const terminated = oldPods.filter((name) => !present.has(name));
@@ -128,7 +146,7 @@ export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: Verdi
 
   function outcome(): Outcome {
     if (isGone) return { status: 'FAILED', message: 'object has been deleted' };
-    if (isSuperseded(attempt, deployment)) {
+    if (isSuperseded(attempt, deployment, ours)) {
       return {
         status: 'SUPERSEDED',
         message: `superseded by revision ${deployment.revision} of deployment "${attempt.deploymentName}"`,
@@ -146,20 +164,15 @@ export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: Verdi
       };
     }
     if (answer.status === 'TIMED_OUT') return answer;
-    const refused = deployment.conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
     if (doomedSince !== null && secondsSince(doomedSince, now) >= grace!) {
       const { pod, reason, message } = failures.find((failure) => failure.isDoomed)!;
       return { status: 'FAILED', message: `every new pod fails: ${pod}: ${reason}: ${message}` };
     }
+    const message = answer.message + remarkOn(deployment);
     if (secondsSince(attempt.landedAt, now) >= limits.rolloutTimeoutSeconds) {
-      return {
-        status: 'TIMED_OUT',
-        message: `not finished after ${limits.rolloutTimeoutSeconds} seconds: ${answer.message}`,
-      };
+      return { status: 'TIMED_OUT', message: `not finished after ${limits.rolloutTimeoutSeconds} seconds: ${message}` };
     }
-    if (refused) return { ...answer, message: `${answer.message} (${refused.reason}: ${refused.message})` };
-    if (deployment.paused) return { ...answer, message: `${answer.message} (the deployment is paused)` };
-    return answer;
+    return { ...answer, message };
   }
 
   return {

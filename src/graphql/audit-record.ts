@@ -73,8 +73,6 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
   }),
 });
 
-const dataOf = <K extends AuditKind>(record: AuditRow): AuditData[K] => record.data as AuditData[K];
-
 /** A fact's message is the record's own. */
 type FieldName<K extends AuditKind> = Exclude<keyof AuditData[K] & string, 'message'>;
 type FieldKind = 'string' | 'stringOrNull' | 'int' | 'strings' | 'boolean' | 'tags' | 'targets' | 'owners';
@@ -89,7 +87,7 @@ function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
     isTypeOf: (value) => (value as AuditRow).kind === kind,
     fields: (t) => {
       const field = (name: FieldName<K>, [as, text]: [FieldKind, string]) => {
-        const value = (record: AuditRow) => dataOf<K>(record)[name];
+        const value = (record: AuditRow) => (record.data as AuditData[K])[name];
         switch (as) {
           case 'int':
             return t.int({ description: text, resolve: (record) => value(record) as number });

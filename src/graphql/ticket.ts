@@ -1,14 +1,8 @@
-import { type decisions, type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
+import { type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
 import { approve, createTicket, reject } from '../operations/tickets.ts';
-import {
-  type ApprovalRow,
-  auditPage,
-  type AuditRow,
-  findTicket,
-  type OperationRow,
-  operationsPage,
-} from '../operations/reads.ts';
+import { auditPage, type AuditRow, findTicket, type OperationRow, operationsPage } from '../operations/reads.ts';
 import { BusinessTagInput } from './application.ts';
+import { ApprovalType } from './approval.ts';
 import { AuditRecordType } from './audit-record.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
@@ -65,27 +59,6 @@ const TicketCategoryEnum = builder.enumType('TicketCategory', {
       description: 'An urgent performance problem is mended. Functional and performance tests do not belong here.',
     },
   } satisfies Described<typeof ticketCategories>,
-});
-
-const DecisionEnum = builder.enumType('Decision', {
-  description: "One person's decision on a ticket.",
-  values: {
-    APPROVED: { description: 'Yes.' },
-    REJECTED: { description: 'No; one is enough.' },
-  } satisfies Described<typeof decisions>,
-});
-
-const ApprovalType = builder.objectRef<ApprovalRow>('Approval').implement({
-  description: 'One decision. Each person counts once, and never the requester.',
-  fields: (t) => ({
-    approver: t.exposeString('username', { description: 'The username of the person who decided.' }),
-    decision: t.field({ type: DecisionEnum, description: 'Yes or no.', resolve: (approval) => approval.decision }),
-    comment: t.exposeString('comment', {
-      nullable: true,
-      description: 'What the person said to it; null when nothing.',
-    }),
-    at: t.field({ type: 'DateTime', description: 'When.', resolve: (approval) => approval.at }),
-  }),
 });
 
 builder.node(TicketType, {

@@ -1,5 +1,5 @@
 import type { Actor } from '../domain/person.ts';
-import { roles } from '../domain/person.ts';
+import type { roles } from '../domain/person.ts';
 import { builder } from './builder.ts';
 
 export const RoleEnum = builder.enumType('Role', {

@@ -2,7 +2,7 @@ import { Application, type BusinessTag } from '../domain/application.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
-import { mayRegisterApplications, type Owners, requirePermission } from '../domain/permissions.ts';
+import { mayRegisterApplications, requirePermission } from '../domain/permissions.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readApplicationInput } from './inputs.ts';
@@ -38,7 +38,7 @@ export async function registerApplication(
       await em.flush(); // the old targets go before the new ones come: the same target may stand in both
       em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
       recordFacts(em, null, actor, now, { applicationName: name }, [
-        { kind: 'APPLICATION_REGISTER', businessTags, owners: owners as Owners, targets, isNew: before === null },
+        { kind: 'APPLICATION_REGISTER', businessTags, owners: owners, targets, isNew: before === null },
       ]);
       return application;
     });

@@ -59,7 +59,14 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
         const { expectedEffect, rollbackPlan } = entries[position]!;
         const targets = application.targets.getItems().map((target) => target.toTarget());
         em.create(TicketEntry, {
-          ...{ ticket, position, applicationName, businessTags, targets, manifest, expectedEffect, rollbackPlan },
+          ticket,
+          position,
+          applicationName,
+          businessTags,
+          targets,
+          manifest,
+          expectedEffect,
+          rollbackPlan,
         });
       }
       await em.flush(); // the records name the ticket's id
@@ -71,7 +78,10 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
         recordFacts(em, ticket, actor, now, { applicationName }, [
           {
             kind: 'ENTRY_CREATE',
-            ...{ businessTags, targets, expectedEffect: expectedEffect ?? null, rollbackPlan: rollbackPlan ?? null },
+            businessTags,
+            targets,
+            expectedEffect: expectedEffect ?? null,
+            rollbackPlan: rollbackPlan ?? null,
           },
         ]);
       }

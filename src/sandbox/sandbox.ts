@@ -46,7 +46,7 @@ export async function startSandbox(
     return part;
   };
   const stop = async (): Promise<void> => {
-    for (const part of started.splice(0).reverse()) await part.stop();
+    for (const part of started.splice(0).toReversed()) await part.stop();
   };
   try {
     const [postgres, redis, issuer, cluster] = await allOrNone([

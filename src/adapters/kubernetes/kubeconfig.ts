@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 
@@ -17,8 +17,10 @@ export function readKubeconfig(paths: string): KubeConfig {
   return merged;
 }
 
+const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
 export function readInCluster(): KubeConfig {
-  if (!process.env['KUBERNETES_SERVICE_HOST']) {
+  if (!existsSync(serviceAccountToken)) {
     throw new Error('KUBECONFIG is not set and this process does not run in a cluster');
   }
   const config = new KubeConfig();
