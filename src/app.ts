@@ -1,21 +1,23 @@
 import { createServer, type Server } from 'node:http';
-import type { GraphQLError } from 'graphql';
-import { type ExecutionResult } from 'graphql';
-import { CloseCode, type ServerOptions } from 'graphql-ws';
-import { type Extra, useServer } from 'graphql-ws/use/ws';
-import { createYoga } from 'graphql-yoga';
-import { type WebSocket, WebSocketServer } from 'ws';
-import { RedeployError } from './domain/errors.ts';
-import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
+import { GraphQLError } from 'graphql';
+import { useServer } from 'graphql-ws/use/ws';
+import { createYoga, type Plugin } from 'graphql-yoga';
+import { WebSocketServer } from 'ws';
+import type { Actor } from './domain/person.ts';
+import type { VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
+import { parseDocument } from './graphql/documents.ts';
 import { maskErrors } from './graphql/errors.ts';
 import type { LiveRollouts } from './graphql/live-rollouts.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
+import { webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
 /** Larger than any document that makes sense here. */
 const longestMessageBytes = 256 * 1024;
+/** How long requests under way, and sockets that do not answer the close frame, are waited for at the end. */
+const finishWithinMs = 5_000;
 
 export type App = {
   /** Not yet listening. */
@@ -27,6 +29,7 @@ export type App = {
 /** The HTTP and WebSocket server over the schema. Nobody gets in without a sign-in, except to /healthz. */
 export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySignIn): App {
   const mask = maskErrors(desk.log);
+  const signedIn = new WeakMap<Request, Actor>();
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
@@ -37,11 +40,10 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
     multipart: false,
     cors: false,
     logging: false,
+    maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    context: async ({ request }) => {
-      const { actor } = await verifySignIn(request.headers.get('authorization'));
-      return createContext(desk, live, actor);
-    },
+    plugins: [signInFirst(verifySignIn, signedIn)],
+    context: ({ request }) => createContext(desk, live, signedIn.get(request)!),
   });
   const server = createServer((request, response) => void yoga(request, response));
   const sockets = new WebSocketServer({
@@ -49,67 +51,46 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
     path: endpoint,
     maxPayload: longestMessageBytes,
     perMessageDeflate: false,
+    closeTimeout: finishWithinMs,
   });
-  const subscriptions = useServer(webSocketOptions(desk, live, verifySignIn, mask), sockets);
+  const subscriptions = useServer({ ...webSocketOptions(desk, live, verifySignIn, mask), isProd: true }, sockets);
   return {
     server,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // A kept-alive connection whose last answer went out after `close` counts as open until somebody ends it.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const patience = setTimeout(() => server.closeAllConnections(), finishWithinMs);
       await subscriptions.dispose(); // 1001 Going away
-      server.closeAllConnections();
       await closed;
+      clearTimeout(patience);
+      clearInterval(idle);
     },
   };
 }
 
-type Connection = Extra & { signIn?: SignIn; expiry?: NodeJS.Timeout };
-
-function webSocketOptions(
-  desk: Desk,
-  live: LiveRollouts,
-  verifySignIn: VerifySignIn,
-  mask: (error: unknown) => GraphQLError,
-): ServerOptions<Record<string, unknown>, Connection> {
-  const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
+/** Before anything is parsed: an answer about a document would tell strangers about the schema. */
+function signInFirst(verifySignIn: VerifySignIn, signedIn: WeakMap<Request, Actor>): Plugin {
   return {
-    schema,
-    connectionInitWaitTimeout: 5_000,
-    onConnect: async ({ connectionParams, extra }) => {
-      const authorization = connectionParams?.['authorization'];
-      try {
-        extra.signIn = await verifySignIn(typeof authorization === 'string' ? authorization : null);
-      } catch (error) {
-        const refusal = mask(error);
-        const isMissing = authorization === undefined || authorization === null;
-        if (error instanceof RedeployError && error.code === 'UNAVAILABLE')
-          closeWith(extra.socket, 1013, refusal.message);
-        else closeWith(extra.socket, isMissing ? CloseCode.Unauthorized : CloseCode.Forbidden, refusal.message);
-        return;
-      }
-      extra.expiry = closeAt(extra.socket, extra.signIn.expiresAt);
+    async onRequestParse({ request, requestParser, setRequestParser }) {
+      const { actor } = await verifySignIn(request.headers.get('authorization'));
+      signedIn.set(request, actor);
+      if (request.method === 'POST' && !requestParser) throw unreadable('send application/json', 415);
+      if (!requestParser) return;
+      setRequestParser(async (read) => {
+        try {
+          return await requestParser(read);
+        } catch (error) {
+          const isForClients = error instanceof GraphQLError && error.extensions['originalError'] === undefined;
+          throw isForClients ? error : unreadable('the request is not JSON', 400);
+        }
+      });
     },
-    onClose: ({ extra }) => clearTimeout(extra.expiry),
-    context: ({ extra }) => createContext(desk, live, extra.signIn!.actor),
-    onError: (_ctx, _id, _payload, errors) => maskAll(errors.map((error) => error)),
-    onNext: (_ctx, _id, _payload, _args, result): ExecutionResult | undefined =>
-      result.errors ? { ...(result as ExecutionResult), errors: maskAll(result.errors) } : undefined,
+    onParse({ setParseFn }) {
+      setParseFn(parseDocument);
+    },
   };
 }
 
-/** A close frame carries at most 123 bytes of reason. */
-const closeWith = (socket: WebSocket, code: number, reason: string): void =>
-  socket.close(
-    code,
-    Buffer.from(reason)
-      .subarray(0, 120)
-      .toString()
-      .replace(/\uFFFD+$/, ''),
-  );
-
-const longestTimeoutMs = 2 ** 31 - 1;
-
-/** A sign-in that has run out ends the connection; the client signs in anew. */
-function closeAt(socket: WebSocket, at: Date): NodeJS.Timeout {
-  const milliseconds = Math.min(Math.max(at.getTime() - Date.now(), 0), longestTimeoutMs);
-  return setTimeout(() => closeWith(socket, CloseCode.Forbidden, 'the sign-in token has expired'), milliseconds);
-}
+const unreadable = (message: string, status: number): GraphQLError =>
+  new GraphQLError(message, { extensions: { code: 'INVALID_INPUT', http: { status } } });

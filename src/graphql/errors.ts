@@ -6,9 +6,9 @@ import { errorStatus, RedeployError } from '../domain/errors.ts';
 export const maskErrors =
   (log: Logger) =>
   (error: unknown): GraphQLError => {
-    const cause = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    const cause = causeOf(error);
     if (cause instanceof RedeployError) return toGraphQLError(cause, error);
-    if (cause instanceof GraphQLError) return withCode(cause);
+    if (cause instanceof GraphQLError && error instanceof GraphQLError) return withCode(error);
     log.error({ err: cause }, 'request failed');
     return new GraphQLError('Unexpected error.', {
       ...placeOf(error),
@@ -18,7 +18,8 @@ export const maskErrors =
 
 function toGraphQLError(refusal: RedeployError, error: unknown): GraphQLError {
   const { code, message, details } = refusal;
-  const http = code === 'UNAUTHENTICATED' ? { http: { status: errorStatus[code] } } : {};
+  // Outside a field nothing was executed at all: that is told by the HTTP status too.
+  const http = error instanceof GraphQLError ? {} : { http: { status: errorStatus[code] } };
   return new GraphQLError(message, { ...placeOf(error), extensions: { code, ...details, ...http } });
 }
 

@@ -5,20 +5,21 @@ import { type RolloutEvent, rolloutTransitions } from '../domain/rollout.ts';
 import { isFinal } from '../domain/transitions.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { eventsAfter, latestEvent, latestSequences } from '../operations/reads.ts';
-import { RolloutStream } from './rollout-stream.ts';
+import { recordPageSize, RolloutStream } from './rollout-stream.ts';
 
 /** The streams of one operation in this process. */
 type Topic = {
   operationId: string;
   subscribers: Set<RolloutStream>;
-  /** The number up to which all of them have been served, and the highest that was heard of. */
+  /** The number up to which all of them have been served; infinite until the record was read: nothing is handed on before. */
   known: number;
+  /** The highest number that was heard of. */
   heard: number;
+  /** Subscribed to the carrier, and `known` read. */
+  opened: Promise<void>;
   filling: Promise<void> | null;
   leave: () => void;
 };
-
-const pageSize = 100;
 
 /**
  * The one way to subscribe to a rollout. A message on the channel is a hint: events are handed on in the order of
@@ -27,7 +28,7 @@ const pageSize = 100;
 export class LiveRollouts {
   private readonly desk: Desk;
   private readonly log: Logger;
-  private readonly topics = new Map<string, Promise<Topic>>();
+  private readonly topics = new Map<string, Topic>();
 
   constructor(desk: Desk) {
     this.desk = desk;
@@ -40,12 +41,12 @@ export class LiveRollouts {
    * INVALID_INPUT for a number that the operation has not reached.
    */
   async subscribe(operationId: string, after: number | null): Promise<AsyncIterableIterator<RolloutEvent>> {
-    const stream = new RolloutStream(after, (from) => eventsAfter(this.desk, operationId, from, pageSize));
+    const stream = new RolloutStream(after, (from) => eventsAfter(this.desk, operationId, from, recordPageSize));
     const leave = await this.join(operationId, stream);
     stream.onReturn(leave);
     try {
       const latest = await latestEvent(this.desk, operationId);
-      if (after === null) stream.take(latest);
+      if (after === null) stream.beginWith(latest);
       else if (after < 0 || after > latest.sequence) {
         throw new RedeployError(
           'INVALID_INPUT',
@@ -75,43 +76,49 @@ export class LiveRollouts {
   }
 
   private async join(operationId: string, subscriber: RolloutStream): Promise<() => void> {
-    const opening = this.topics.get(operationId) ?? this.open(operationId);
-    this.topics.set(operationId, opening);
-    const topic = await opening.catch((error: unknown) => {
-      if (this.topics.get(operationId) === opening) this.topics.delete(operationId);
-      throw error;
-    });
+    const topic = this.topics.get(operationId) ?? this.open(operationId);
+    // Before anything is waited for: the last one to leave closes the topic, and nobody must join a closed one.
     topic.subscribers.add(subscriber);
-    return () => {
+    const leave = () => {
       topic.subscribers.delete(subscriber);
-      if (topic.subscribers.size > 0 || this.topics.get(operationId) !== opening) return;
+      if (topic.subscribers.size > 0 || this.topics.get(operationId) !== topic) return;
       this.topics.delete(operationId);
       topic.leave();
     };
+    try {
+      await topic.opened;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return leave;
   }
 
-  private async open(operationId: string): Promise<Topic> {
+  private open(operationId: string): Topic {
     const topic: Topic = {
       operationId,
       subscribers: new Set(),
-      known: 0,
+      known: Number.POSITIVE_INFINITY,
       heard: 0,
+      opened: Promise.resolve(),
       filling: null,
       leave: () => undefined,
     };
-    topic.leave = await this.desk.rolloutEvents.subscribe(operationId, (event) => this.hear(topic, event));
-    try {
-      topic.known = (await latestSequences(this.desk, [operationId])).get(operationId) ?? 0;
-    } catch (error) {
-      topic.leave();
-      throw error;
-    }
+    topic.opened = this.follow(topic);
+    this.topics.set(operationId, topic);
     return topic;
   }
 
+  private async follow(topic: Topic): Promise<void> {
+    const { operationId } = topic;
+    topic.leave = await this.desk.rolloutEvents.subscribe(operationId, (event) => this.hear(topic, event));
+    topic.known = (await latestSequences(this.desk, [operationId])).get(operationId) ?? 0;
+    if (topic.heard > topic.known) void this.fill(topic);
+  }
+
   private hear(topic: Topic, event: RolloutEvent): void {
-    if (event.sequence <= topic.known) return;
     topic.heard = Math.max(topic.heard, event.sequence);
+    if (event.sequence <= topic.known) return;
     if (event.sequence > topic.known + 1 || topic.filling) {
       void this.fill(topic);
       return;
@@ -121,18 +128,15 @@ export class LiveRollouts {
   }
 
   private async lookAgain(): Promise<void> {
+    const topics = [...this.topics.values()];
+    if (topics.length === 0) return;
     try {
-      const topics = await Promise.all(this.topics.values());
-      if (topics.length === 0) return;
       const latest = await latestSequences(
         this.desk,
         topics.map(({ operationId }) => operationId),
       );
-      await Promise.all(
-        topics
-          .filter(({ operationId, known }) => (latest.get(operationId) ?? 0) > known)
-          .map((topic) => this.fill(topic)),
-      );
+      const behind = topics.filter(({ operationId, known }) => (latest.get(operationId) ?? 0) > known);
+      await Promise.all(behind.map((topic) => this.fill(topic)));
     } catch (error) {
       this.log.warn({ err: error }, 'live rollouts not looked at');
     }
@@ -148,13 +152,13 @@ export class LiveRollouts {
 
   private async readMissing(topic: Topic): Promise<void> {
     for (;;) {
-      const events = await eventsAfter(this.desk, topic.operationId, topic.known, pageSize);
+      const events = await eventsAfter(this.desk, topic.operationId, topic.known, recordPageSize);
       for (const event of events) {
         topic.known = event.sequence;
         for (const subscriber of topic.subscribers) subscriber.take(event);
       }
       // What was heard of while this read was under way is read as well; nothing read is nothing to wait for.
-      if (events.length === 0 || (events.length < pageSize && topic.known >= topic.heard)) return;
+      if (events.length === 0 || (events.length < recordPageSize && topic.known >= topic.heard)) return;
     }
   }
 }

@@ -1,10 +1,15 @@
 import { type RolloutEvent, rolloutTransitions } from '../domain/rollout.ts';
 import { isFinal } from '../domain/transitions.ts';
 
+/** How many events are read from the record at once. Less than may wait, so that a filled gap reaches a quick client whole. */
+export const recordPageSize = 32;
+
+/** More than this and a client counts as too slow. */
+export const longestPending = 64;
+
 /**
  * One subscriber's events. Not an async generator: one that waits in `yield` is never told that its socket is gone.
- * What a slow client has not taken is replaced by a newer state of the same status, so that it holds a handful of
- * events at most; the final one is never replaced.
+ * Of what a slow client has not taken only the newest state of each status is kept; the final one is never replaced.
  */
 export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
   private readonly readAfter: (after: number) => Promise<RolloutEvent[]>;
@@ -12,6 +17,7 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
   private replayed: RolloutEvent[] = [];
   /** The number up to which the client has everything it is due; null until the first event when none was asked for. */
   private sent: number | null;
+  /** The record may hold more than what was read of it. */
   private replaying: boolean;
   private waiting: PromiseWithResolvers<void> | null = null;
   private isDone = false;
@@ -27,26 +33,42 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
     this.leave = leave;
   }
 
+  /** The present state comes first; what was taken of older ones falls away. */
+  beginWith(latest: RolloutEvent): void {
+    this.pending = [latest, ...this.pending.filter(({ sequence }) => sequence > latest.sequence)];
+    this.wake();
+  }
+
   take(event: RolloutEvent): void {
     const last = this.pending.at(-1);
-    if (last && event.sequence <= last.sequence) return;
-    if (last?.status === event.status) this.pending.pop();
+    if (this.isDone || (last && event.sequence <= last.sequence)) return;
+    if (this.pending.length >= longestPending) this.pending = newestOfEachStatus(this.pending);
     this.pending.push(event);
     this.wake();
+  }
+
+  /** Events that wait for the client. */
+  get pendingCount(): number {
+    return this.pending.length + this.replayed.length;
   }
 
   async next(): Promise<IteratorResult<RolloutEvent>> {
     for (;;) {
       if (this.isDone) return { done: true, value: undefined };
-      const event = this.replaying ? await this.nextOfRecord() : this.pending.shift();
-      if (event && (this.sent === null || event.sequence > this.sent)) {
-        this.sent = event.sequence;
-        if (isFinal(rolloutTransitions, event.status)) await this.return();
-        return { done: false, value: event };
+      if (this.replaying && this.replayed.length === 0) {
+        await this.readPage();
+        continue;
       }
-      if (event || this.replaying || this.pending.length > 0) continue;
-      this.waiting = Promise.withResolvers<void>();
-      await this.waiting.promise;
+      const event = this.replayed.shift() ?? this.pending.shift();
+      if (!event) {
+        this.waiting ??= Promise.withResolvers<void>();
+        await this.waiting.promise;
+        continue;
+      }
+      if (this.sent !== null && event.sequence <= this.sent) continue;
+      this.sent = event.sequence;
+      if (isFinal(rolloutTransitions, event.status)) await this.return();
+      return { done: false, value: event };
     }
   }
 
@@ -65,18 +87,16 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
     return this;
   }
 
-  /** Page by page from the record; what came meanwhile waits in `pending` and goes on from there. */
-  private async nextOfRecord(): Promise<RolloutEvent | undefined> {
-    if (this.replayed.length === 0) {
-      try {
-        this.replayed = await this.readAfter(this.sent ?? 0);
-      } catch (error) {
-        await this.return(); // nobody calls it for an iterator that has thrown
-        throw error;
-      }
+  private async readPage(): Promise<void> {
+    this.pending = []; // stands in the record by now; what comes from here on follows the page without a gap
+    try {
+      const page = await this.readAfter(this.sent ?? 0);
+      this.replaying = page.length === recordPageSize;
+      if (!this.isDone) this.replayed = page;
+    } catch (error) {
+      await this.return(); // nobody calls it for an iterator that has thrown
+      throw error;
     }
-    if (this.replayed.length === 0) this.replaying = false;
-    return this.replayed.shift();
   }
 
   private wake(): void {
@@ -84,3 +104,6 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
     this.waiting = null;
   }
 }
+
+const newestOfEachStatus = (events: readonly RolloutEvent[]): RolloutEvent[] =>
+  [...new Map(events.map((event) => [event.status, event])).values()].sort((a, b) => a.sequence - b.sequence);

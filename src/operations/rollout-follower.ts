@@ -16,11 +16,16 @@ type Followed = {
   lastState: string;
   lastWrittenAt: number;
   doomedSince: Date | null;
+  /** Since when the cluster could not be asked. */
+  awaySince: number | null;
   settled: PromiseWithResolvers<void>;
 };
 
 /** At most two progress events a second and operation; a change of status is told at once. */
 const progressIntervalMs = 500;
+
+/** A cluster that is away for less is not worth an event. */
+const tellWaitingAfterMs = 1_000;
 
 /**
  * Follows every operation that this process holds the lease of: sends its patch, then brings what the watches see
@@ -101,7 +106,16 @@ export class RolloutFollower {
     const { id: operationId, fence } = operation;
     const lease = { operationId, ticketId: operation.ticket.id, fence };
     const settled = Promise.withResolvers<void>();
-    const followed = { operation, lease, cluster, lastState: '', lastWrittenAt: 0, doomedSince: null, settled };
+    const followed = {
+      operation,
+      lease,
+      cluster,
+      lastState: '',
+      lastWrittenAt: 0,
+      doomedSince: null,
+      awaySince: null,
+      settled,
+    };
     this.followed.set(operationId, followed);
     this.byTarget.set(targetKey(operation.cluster, operation), operationId);
     this.queue.add(operationId);
@@ -136,6 +150,7 @@ export class RolloutFollower {
         followed.settled.resolve();
       }
       if (!followed.operation.isFinished()) await this.look(followed);
+      followed.awaySince = null;
     } catch (error) {
       if (error instanceof ClusterAway) await this.tellWaiting(followed, error);
       if (!(error instanceof LeaseLost)) throw error;
@@ -167,8 +182,10 @@ export class RolloutFollower {
     if (operation.isFinished()) this.letGo(operation.id);
   }
 
-  /** What waits for a cluster says so to its subscribers, once. */
+  /** What has waited for a cluster for a while says so to its subscribers, once. */
   private async tellWaiting(followed: Followed, error: ClusterAway): Promise<void> {
+    followed.awaySince ??= performance.now();
+    if (performance.now() - followed.awaySince < tellWaitingAfterMs) return;
     const message = `Waiting for the cluster: ${error.message}`;
     if (followed.lastState === message) return;
     this.wrote(followed, await recordWaiting(this.deps, followed.lease, message), message);

@@ -30,13 +30,14 @@ export async function renewLeases(
   });
 }
 
-/** Takes over operations that nobody follows. Several replicas share them out. */
+/** Takes over operations that nobody follows, in the clusters that this process knows. Several replicas share them out. */
 export async function takeOverOperations(deps: Dependencies, atMost = 50): Promise<Operation[]> {
   const orphans = await reading(deps, (em) =>
     em.execute<{ id: string; ticketId: number }[]>(
-      `select id, ticket_id as "ticketId" from operation where ${unfinished} and followed_until < clock_timestamp()
+      `select id, ticket_id as "ticketId" from operation
+       where ${unfinished} and followed_until < clock_timestamp() and cluster in (select jsonb_array_elements_text(?::jsonb))
        order by followed_until limit ?`,
-      [atMost],
+      [JSON.stringify(deps.clusters.names), atMost],
     ),
   );
   const taken: Operation[] = [];

@@ -159,17 +159,9 @@ async function playStory(session: Session): Promise<void> {
   const { ticketNo } = created.createTicket;
   say(indent(`ticket ${ticketNo}, ${created.createTicket.status}`));
 
-  say('2. Without approval there is no token, and nothing is restarted.');
-  const refusal = await alice
-    .ask(redeploy, { input: { applicationName: 'web-service' } })
-    .catch((error: unknown) => error);
-  say(
-    indent(
-      refusal instanceof Refused
-        ? `${refusal.code}: ${refusal.message}`
-        : 'alice still holds a token of an earlier ticket',
-    ),
-  );
+  say('2. Without a token nothing is restarted, and nobody approves their own ticket.');
+  say(indent(`bob:   ${await refusalOf(bob.ask(redeploy, { input: { applicationName: 'web-service' } }))}`));
+  say(indent(`alice: ${await refusalOf(alice.ask(approve, { input: { ticketNo } }))}`));
 
   say('3. carol and dave approve.');
   for (const [name, approver] of [
@@ -230,6 +222,12 @@ async function playStory(session: Session): Promise<void> {
   say(indent(`ticket ${second.createTicket.ticketNo}, ${rejected.status}`));
 }
 
+async function refusalOf(request: Promise<unknown>): Promise<string> {
+  const refusal = await request.catch((error: unknown) => error);
+  if (!(refusal instanceof Refused)) throw new Error('what must be refused was let through');
+  return `${refusal.code}: ${refusal.message}`;
+}
+
 function showProgress({ sequence, status, message, replicas, newPods, terminatedPods, failures }: RolloutEvent): void {
   const { desired, updated, ready, old } = replicas;
   const bar = '#'.repeat(ready).padEnd(desired, '.');
@@ -250,15 +248,11 @@ async function runningSession(file: string): Promise<Session | null> {
   }
 }
 
-const folder = resolve('.sandbox');
-const named = process.argv[2];
-const running = await runningSession(named ?? join(folder, 'session.json'));
-if (running) {
-  await playStory(running);
-} else if (named) {
-  process.stderr.write(`nothing answers at the session of ${named}\n`);
-  process.exitCode = 1;
-} else {
+async function main(named: string | undefined): Promise<void> {
+  const folder = resolve('.sandbox');
+  const running = await runningSession(named ?? join(folder, 'session.json'));
+  if (running) return playStory(running);
+  if (named) throw new Refused('UNAVAILABLE', `nothing answers at the session of ${named}`);
   say('No sandbox runs here: starting one.\n');
   const { session, stop } = await startSandbox(folder, createLogger('warn'), process.env);
   try {
@@ -266,4 +260,12 @@ if (running) {
   } finally {
     await stop();
   }
+}
+
+try {
+  await main(process.argv[2]);
+} catch (error) {
+  if (!(error instanceof Refused)) throw error;
+  process.stderr.write(`${error.code}: ${error.message}\n`);
+  process.exitCode = 1;
 }

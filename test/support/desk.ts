@@ -8,7 +8,6 @@ import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-event
 import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Operation } from '../../src/domain/operation.ts';
-import type { Actor, Role } from '../../src/domain/person.ts';
 import type { Ticket } from '../../src/domain/ticket.ts';
 import { registerApplication } from '../../src/operations/applications.ts';
 import type { Desk, Limits } from '../../src/operations/dependencies.ts';
@@ -16,16 +15,26 @@ import { RolloutFollower } from '../../src/operations/rollout-follower.ts';
 import { approve, createTicket } from '../../src/operations/tickets.ts';
 import { openTestCluster, type TestCluster } from './cluster.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { Relay } from './relay.ts';
+import { alice, carol, grace } from './people.ts';
 import { until } from './wait.ts';
 
 /** One replica's desk over real PostgreSQL, Redis and the cluster under test; `stop` ends it as a SIGTERM would. */
-export type Replica = { desk: Desk; follower: RolloutFollower; stop: () => Promise<void> };
+export type Replica = {
+  desk: Desk;
+  follower: RolloutFollower;
+  stop: () => Promise<void>;
+  /** Ends it as a SIGKILL would: from now on nothing of it reaches PostgreSQL, and it hands nothing over. */
+  die: () => Promise<void>;
+};
 
 /** What replicas share. */
 export type TestWorld = {
   database: TestDatabase;
   redisUrl: string;
   cluster: TestCluster;
+  /** As the database's owner, who may change what the service may not. */
+  sql: <Row extends object>(text: string, params?: unknown[]) => Promise<Row[]>;
   /** Another replica; without `follows` it serves requests but follows nothing and never sends a patch. */
   openReplica: (options?: { limits?: Partial<Limits>; follows?: boolean; redisUrl?: string }) => Promise<Replica>;
   close: () => Promise<void>;
@@ -34,11 +43,13 @@ export type TestWorld = {
 export async function openTestWorld(options: { readyMilliseconds?: number } = {}): Promise<TestWorld> {
   const [database, cluster] = await Promise.all([createTestDatabase(), openTestCluster(options)]);
   const redisUrl = inject('redisUrl');
+  const owner = openDatabase(database.ownerUrl, 2);
   const replicas: Replica[] = [];
   return {
     database,
     redisUrl,
     cluster,
+    sql: <Row extends object>(text: string, params: unknown[] = []) => owner.em.fork().execute<Row[]>(text, params),
     openReplica: async (replicaOptions = {}) => {
       const replica = await openReplica({ database, cluster, redisUrl, ...replicaOptions });
       replicas.push(replica);
@@ -46,6 +57,7 @@ export async function openTestWorld(options: { readyMilliseconds?: number } = {}
     },
     close: async () => {
       for (const replica of replicas) await replica.stop();
+      await owner.close(true);
       await cluster.close();
       await database.drop();
     },
@@ -71,7 +83,9 @@ async function openReplica(options: {
   follows?: boolean;
 }): Promise<Replica> {
   const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
-  const orm = openDatabase(options.database.serviceUrl, 10);
+  const toDatabase = await Relay.to(options.database.serviceUrl);
+  const throughRelay = Object.assign(new URL(options.database.serviceUrl), { port: String(toDatabase.port) });
+  const orm = openDatabase(throughRelay.toString(), 10);
   const redis = openRedis(options.redisUrl, 'test', log);
   const subscriber = openSubscriber(options.redisUrl, 'test-events', log);
   await Promise.all([waitUntilReady(redis), waitUntilReady(subscriber)]);
@@ -90,17 +104,23 @@ async function openReplica(options: {
   const cluster = clusters.get(clusters.names[0]!)!;
   await until('the watches have synced', () => attempt(() => cluster.snapshot('default', 'none')) !== undefined);
   let isStopped = false;
+  const stop = async () => {
+    if (isStopped) return;
+    isStopped = true;
+    running.abort();
+    await Promise.all(loops);
+    redis.disconnect();
+    subscriber.disconnect();
+    await orm.close(true);
+    await toDatabase.close();
+  };
   return {
     desk: { ...deps, follow },
     follower,
-    stop: async () => {
-      if (isStopped) return;
-      isStopped = true;
-      running.abort();
-      await Promise.all(loops);
-      redis.disconnect();
-      subscriber.disconnect();
-      await orm.close(true);
+    stop,
+    die: async () => {
+      await toDatabase.close();
+      await stop();
     },
   };
 }
@@ -113,20 +133,19 @@ const attempt = <T>(look: () => T): T | undefined => {
   }
 };
 
-/** Somebody who is signed in; the same name is the same person. */
-export const person = (username: string, ...roles: Role[]): Actor => ({
-  issuer: 'https://issuer.test',
-  subject: `subject-of-${username}`,
-  username,
-  roles,
-  groups: [],
-});
+export { alice, carol, dave, frank, grace, person } from './people.ts';
 
-export const alice = person('alice', 'APPLICATION_DEPLOYER');
-export const carol = person('carol', 'APPROVER');
-export const dave = person('dave', 'APPROVER');
-export const grace = person('grace', 'ADMIN');
-export const frank = person('frank', 'AUDITOR');
+/** An application of its own, owned by alice, that is registered but runs nowhere. */
+export async function registeredApplication(desk: Desk, tags: Record<string, string> = {}): Promise<string> {
+  const name = `app-${randomUUID().slice(0, 8)}`;
+  await registerApplication(desk, grace, {
+    name,
+    businessTags: Object.entries(tags).map(([tagKey, tagValue]) => ({ tagKey, tagValue })),
+    owners: { users: ['alice'] },
+    targets: [{ namespace: 'default', deploymentName: name }],
+  });
+  return name;
+}
 
 /** An application of its own, owned by alice, running in a namespace of its own. */
 export async function deployApplication(

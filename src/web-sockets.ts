@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import { type DocumentNode, type ExecutionResult, GraphQLError, validate } from 'graphql';
+import { CloseCode, type ServerOptions } from 'graphql-ws';
+import type { Extra } from 'graphql-ws/use/ws';
+import type { WebSocket } from 'ws';
+import { RedeployError } from './domain/errors.ts';
+import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
+import { createContext } from './graphql/context.ts';
+import { parseDocument } from './graphql/documents.ts';
+import type { LiveRollouts } from './graphql/live-rollouts.ts';
+import { schema } from './graphql/schema.ts';
+import type { Desk } from './operations/dependencies.ts';
+
+type Connection = Extra & { socket: WebSocket; request: IncomingMessage; signIn?: SignIn; expiry?: NodeJS.Timeout };
+
+/** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
+export function webSocketOptions(
+  desk: Desk,
+  live: LiveRollouts,
+  verifySignIn: VerifySignIn,
+  mask: (error: unknown) => GraphQLError,
+): ServerOptions<Record<string, unknown>, Connection> {
+  const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
+  return {
+    connectionInitWaitTimeout: 5_000,
+    onConnect: async ({ connectionParams, extra }) => {
+      const authorization = connectionParams?.['authorization'];
+      try {
+        extra.signIn = await verifySignIn(typeof authorization === 'string' ? authorization : null);
+      } catch (error) {
+        closeWith(extra.socket, refusalCode(error, authorization), mask(error).message);
+        return false;
+      }
+      // Gone meanwhile: nobody would stop the timer.
+      if (!isOpen(extra.socket)) return false;
+      extra.expiry = closeAt(extra.socket, extra.signIn.expiresAt);
+      return true;
+    },
+    onClose: ({ extra }) => clearTimeout(extra.expiry),
+    // Parsed and validated here: graphql-ws itself ends the whole connection over a syntax error.
+    onSubscribe: ({ extra }, _id, { query, operationName, variables }) => {
+      // A socket that is being closed still hands on what comes in, also after the sign-in has run out.
+      if (!isOpen(extra.socket)) return [new GraphQLError('the connection is closing')];
+      const parsed = tryToParse(query);
+      if (parsed instanceof GraphQLError) return [parsed];
+      const faults = validate(schema, parsed);
+      if (faults.length > 0) return faults;
+      const contextValue = createContext(desk, live, extra.signIn!.actor);
+      return { schema, document: parsed, operationName, variableValues: variables, contextValue };
+    },
+    onError: (_ctx, _id, _payload, errors) => maskAll(errors),
+    onNext: (_ctx, _id, _payload, _args, result): ExecutionResult | undefined =>
+      result.errors ? { ...(result as ExecutionResult), errors: maskAll(result.errors) } : undefined,
+  };
+}
+
+function tryToParse(query: string): DocumentNode | GraphQLError {
+  try {
+    return parseDocument(query);
+  } catch (error) {
+    if (error instanceof GraphQLError) return error;
+    throw error;
+  }
+}
+
+const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
+
+/** 1013 Try again later: clients come back by themselves. */
+function refusalCode(error: unknown, authorization: unknown): number {
+  if (!(error instanceof RedeployError)) return CloseCode.InternalServerError;
+  if (error.code === 'UNAVAILABLE') return 1013;
+  return authorization === undefined || authorization === null ? CloseCode.Unauthorized : CloseCode.Forbidden;
+}
+
+/** A close frame carries at most 123 bytes of reason. */
+const closeWith = (socket: WebSocket, code: number, reason: string): void =>
+  socket.close(
+    code,
+    Buffer.from(reason)
+      .subarray(0, 120)
+      .toString()
+      .replace(/\uFFFD+$/, ''),
+  );
+
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** A sign-in that has run out ends the connection; the client signs in anew. */
+function closeAt(socket: WebSocket, at: Date): NodeJS.Timeout {
+  const milliseconds = Math.min(Math.max(at.getTime() - Date.now(), 0), longestTimeoutMs);
+  return setTimeout(() => closeWith(socket, CloseCode.Forbidden, 'the sign-in token has expired'), milliseconds);
+}

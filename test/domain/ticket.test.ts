@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest';
+import { isCritical } from '../../src/domain/application.ts';
+import { RedeployError } from '../../src/domain/errors.ts';
+import type { Ticket, TicketStatus } from '../../src/domain/ticket.ts';
+import { newTicketNo } from '../../src/operations/tickets.ts';
+import { addApproval, at, minutesLater, newTicket } from '../support/entities.ts';
+import { alice, carol, dave, person } from '../support/people.ts';
+
+const refusalOf = (act: () => unknown): { code: string; message: string } => {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof RedeployError) return { code: error.code, message: error.message };
+    throw error;
+  }
+  throw new Error('nothing was refused');
+};
+
+describe('deciding a ticket', () => {
+  test('one approval is enough for what is not critical', () => {
+    const ticket = newTicket();
+    expect(ticket.approve(carol, 'go', minutesLater(1))).toEqual({
+      kind: 'TICKET_APPROVE',
+      comment: 'go',
+      approvals: 1,
+      approvalsRequired: 1,
+    });
+    expect(ticket).toMatchObject({ status: 'APPROVED', approvedAt: minutesLater(1) });
+  });
+
+  test('where two are needed the first one leaves it pending', () => {
+    const ticket = newTicket({ approvalsRequired: 2 });
+    expect(ticket.approve(carol, null, at)).toMatchObject({ approvals: 1, approvalsRequired: 2 });
+    expect(ticket).toMatchObject({ status: 'PENDING_APPROVAL', approvedAt: undefined });
+    addApproval(ticket, carol);
+    expect(ticket.approve(dave, null, minutesLater(2))).toMatchObject({ approvals: 2 });
+    expect(ticket).toMatchObject({ status: 'APPROVED', approvedAt: minutesLater(2) });
+  });
+
+  test('one rejection is enough, even after an approval', () => {
+    const ticket = newTicket({ approvalsRequired: 2 });
+    addApproval(ticket, carol);
+    expect(ticket.reject(dave, 'no', minutesLater(2))).toEqual({ kind: 'TICKET_REJECT', comment: 'no' });
+    expect(ticket).toMatchObject({ status: 'REJECTED', endedAt: minutesLater(2) });
+  });
+
+  const withApproval = () => {
+    const ticket = newTicket({ approvalsRequired: 2 });
+    addApproval(ticket, carol);
+    return ticket;
+  };
+  const decided: TicketStatus[] = [
+    'APPROVED',
+    'AUTHORIZED',
+    'REDEPLOYING',
+    'COMPLETED',
+    'REJECTED',
+    'CANCELLED',
+    'EXPIRED',
+    'FAILED',
+  ];
+  type Row = [rule: string, ticketOf: () => Ticket, by: typeof carol, minutes: number, code: string, message: string];
+  const refusals: Row[] = [
+    [
+      'nobody decides their own ticket',
+      newTicket,
+      { ...alice, roles: ['APPROVER'] },
+      1,
+      'FORBIDDEN',
+      'alice asked for ticket a1b2c3d4 and cannot decide it',
+    ],
+    [
+      'nor under another username',
+      newTicket,
+      { ...alice, username: 'alice2' },
+      1,
+      'FORBIDDEN',
+      'alice2 asked for ticket a1b2c3d4 and cannot decide it',
+    ],
+    ['nobody approves twice', withApprovalOf(), carol, 1, 'CONFLICT', 'carol has already approved ticket a1b2c3d4'],
+    [
+      'nor under another username',
+      withApproval,
+      { ...carol, username: 'carol2' },
+      1,
+      'CONFLICT',
+      'carol2 has already approved ticket a1b2c3d4',
+    ],
+    [
+      'nobody decides an expired one, to the millisecond',
+      newTicket,
+      carol,
+      60,
+      'CONFLICT',
+      'ticket a1b2c3d4 expired at 2025-08-22T11:00:00.000Z',
+    ],
+    ...decided.map((status): Row => {
+      const message = `ticket a1b2c3d4 is ${status} and can no longer be decided`;
+      return [`nobody decides one that is ${status}`, () => newTicket({ status }), carol, 1, 'CONFLICT', message];
+    }),
+  ];
+
+  describe.for(['approve', 'reject'] as const)('%s', (decide) => {
+    test.for(refusals)('%s', ([, ticketOf, by, minutes, code, message]) => {
+      const ticket = ticketOf();
+      const { status } = ticket;
+      expect(refusalOf(() => ticket[decide](by, null, minutesLater(minutes)))).toEqual({ code, message });
+      expect(ticket).toMatchObject({ status, approvedAt: undefined, endedAt: undefined });
+    });
+  });
+
+  test('somebody else with the same username is another person', () => {
+    const ticket = newTicket();
+    ticket.approve({ ...person('alice', 'APPROVER'), subject: 'another' }, null, at);
+    expect(ticket.status).toBe('APPROVED');
+  });
+});
+
+describe('settling a ticket', () => {
+  const counts = { unfinished: 0, liveGrants: 0, succeeded: 0, failed: 0 };
+
+  test.for([
+    [0, 0, 'UNUSED'],
+    [2, 0, 'SUCCEEDED'],
+    [0, 2, 'FAILED'],
+    [1, 1, 'MIXED'],
+  ] as const)('%i successes and %i failures are %s', ([succeeded, failed, result]) => {
+    const ticket = newTicket({ status: 'AUTHORIZED' });
+    expect(ticket.settle({ ...counts, succeeded, failed }, minutesLater(5))).toEqual([
+      { kind: 'TICKET_COMPLETE', result, summary: null },
+    ]);
+    expect(ticket).toMatchObject({ status: 'COMPLETED', result, endedAt: minutesLater(5) });
+  });
+
+  test.for([
+    ['it goes on while an operation is unfinished', 'REDEPLOYING', { unfinished: 1 }, 'REDEPLOYING'],
+    ['even when no token is live any more', 'REDEPLOYING', { unfinished: 1, liveGrants: 0 }, 'REDEPLOYING'],
+    ['it is AUTHORIZED again while a token is live', 'REDEPLOYING', { liveGrants: 1 }, 'AUTHORIZED'],
+    ['one that is AUTHORIZED stays so while a token is live', 'AUTHORIZED', { liveGrants: 1 }, 'AUTHORIZED'],
+  ] as const)('%s', ([, status, changes, expected]) => {
+    const ticket = newTicket({ status });
+    expect(ticket.settle({ ...counts, ...changes }, at)).toEqual([]);
+    expect(ticket).toMatchObject({ status: expected, endedAt: undefined });
+  });
+});
+
+test('a second redeploy of a ticket changes nothing about it', () => {
+  const ticket = newTicket({ status: 'AUTHORIZED' });
+  ticket.startRedeploying();
+  ticket.startRedeploying();
+  expect(ticket.status).toBe('REDEPLOYING');
+});
+
+test('a ticket whose tokens could not be issued has failed, and says why', () => {
+  const ticket = newTicket({ status: 'APPROVED' });
+  expect(ticket.fail('Redis is away', at)).toEqual({ kind: 'TICKET_FAIL', reason: 'Redis is away' });
+  expect(ticket).toMatchObject({ status: 'FAILED', endedAt: at });
+});
+
+test('an entry is settled once', () => {
+  const entry = newTicket().entries[0]!;
+  entry.succeed(at);
+  expect(entry).toMatchObject({ success: true, completed: true, errorMessage: null, executedAt: at, completedAt: at });
+  expect(() => entry.fail('too late', at)).toThrow('completed already');
+  expect(entry.success).toBe(true);
+});
+
+test.for([
+  ['critical', 'true', true],
+  ['critical', 'false', false],
+  ['critical', 'TRUE', false],
+  ['env', 'true', false],
+] as const)('an application tagged %s:%s is critical: %s', ([tagKey, tagValue, expected]) => {
+  expect(
+    isCritical([
+      { tagKey: 'team', tagValue: 'backend' },
+      { tagKey, tagValue },
+    ]),
+  ).toBe(expected);
+});
+
+test('a ticket number is 8 characters of a–z and 0–9, with a letter and a digit', () => {
+  const numbers = Array.from({ length: 5000 }, () => newTicketNo());
+  expect(numbers.filter((ticketNo) => !/^(?=.*[a-z])(?=.*[0-9])[a-z0-9]{8}$/.test(ticketNo))).toEqual([]);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(new Set(numbers.join('')).size).toBe(36);
+});
