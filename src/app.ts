@@ -51,7 +51,6 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
     path: endpoint,
     maxPayload: longestMessageBytes,
     perMessageDeflate: false,
-    closeTimeout: finishWithinMs,
   });
   const subscriptions = useServer({ ...webSocketOptions(desk, live, verifySignIn, mask), isProd: true }, sockets);
   return {
@@ -60,7 +59,10 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A kept-alive connection whose last answer went out after `close` counts as open until somebody ends it.
       const idle = setInterval(() => server.closeIdleConnections(), 50);
-      const patience = setTimeout(() => server.closeAllConnections(), finishWithinMs);
+      const patience = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate();
+        server.closeAllConnections();
+      }, finishWithinMs);
       await subscriptions.dispose(); // 1001 Going away
       await closed;
       clearTimeout(patience);

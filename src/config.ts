@@ -72,7 +72,9 @@ const environment = z.object({
 
 /** The one way to read settings: an empty value counts as none, and every fault is named at once. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  );
   const result = environment.safeParse(given);
   if (!result.success) {
     const faults = result.error.issues.map(({ path, message, code }) => {

@@ -13,13 +13,14 @@ import { createApp } from './app.ts';
 import { type Config, ConfigError } from './config.ts';
 import { LiveRollouts } from './graphql/live-rollouts.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
+import { sweepExpiries } from './operations/expiries.ts';
 import { resumeApprovedTickets } from './operations/issue-tokens.ts';
 import { RolloutFollower } from './operations/rollout-follower.ts';
 
 export type Service = {
   url: string;
   subscriptionsUrl: string;
-  /** Stops accepting, hands over what it follows, and ends everything that it started. */
+  /** Stops accepting, hands over what it follows, and ends everything that it started; asked twice it is done once. */
   stop: () => Promise<void>;
 };
 
@@ -28,12 +29,12 @@ const sweepMs = 1_000;
 
 /** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
+  const clusters = KubernetesClusters.load(config.kubernetes, log);
   const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
   const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
   await waitUntilReady(redis);
-  const clusters = KubernetesClusters.load(config.kubernetes, log);
   const deps: Dependencies = {
     orm,
     clusters,
@@ -52,24 +53,27 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const watching = new AbortController();
   const watches = clusters.run(watching.signal);
   const loops = [follower.run(serving.signal), live.run(serving.signal), sweep(desk, serving.signal)];
-  const { port } = await listen(app.server, config.port, config.host);
+  const end = async (): Promise<void> => {
+    await app.close();
+    serving.abort();
+    await Promise.all(loops);
+    watching.abort();
+    await watches;
+    redis.disconnect();
+    subscriber.disconnect();
+    await orm.close(true);
+    log.info('stopped');
+  };
+  let ending: Promise<void> | undefined;
+  const stop = (): Promise<void> => (ending ??= end());
+
+  const { port } = await listen(app.server, config.port, config.host).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   const address = `${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   log.info({ address, processId, clusters: clusters.names }, 'serving');
-  return {
-    url: `http://${address}/graphql`,
-    subscriptionsUrl: `ws://${address}/graphql`,
-    stop: async () => {
-      await app.close();
-      serving.abort();
-      await Promise.all(loops);
-      watching.abort();
-      await watches;
-      redis.disconnect();
-      subscriber.disconnect();
-      await orm.close(true);
-      log.info('stopped');
-    },
-  };
+  return { url: `http://${address}/graphql`, subscriptionsUrl: `ws://${address}/graphql`, stop };
 }
 
 async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Config): Promise<MikroORM> {
@@ -92,7 +96,9 @@ async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Confi
 /** What a crash or an absent dependency left undone is taken up again. */
 async function sweep(desk: Desk, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await resumeApprovedTickets(desk).catch((error: unknown) => desk.log.warn({ err: error }, 'tickets not resumed'));
+    for (const work of [resumeApprovedTickets, sweepExpiries]) {
+      await work(desk).catch((error: unknown) => desk.log.warn({ err: error }, `${work.name} failed`));
+    }
     await pause(sweepMs, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -11,6 +11,8 @@ export type AuditData = {
   TICKET_CREATE: { category: string; reason: string; applications: string[]; approvalsRequired: number };
   TICKET_APPROVE: { comment: string | null; approvals: number; approvalsRequired: number };
   TICKET_REJECT: { comment: string | null };
+  TICKET_CANCEL: { reason: string | null };
+  TICKET_EXPIRE: { decideBy: string };
   TICKET_COMPLETE: { result: string; summary: string | null };
   TICKET_FAIL: { reason: string };
   ENTRY_CREATE: {
@@ -25,6 +27,7 @@ export type AuditData = {
   TOKEN_CREATE: { expires: string };
   TOKEN_USE: { expires: string };
   TOKEN_EXPIRE: { expires: string };
+  TOKEN_REVOKE: { reason: string };
   TOKEN_RESTORE: { expires: string };
   TOKEN_STRAY: { user: string; reason: string };
   REDEPLOY_START: {
@@ -52,6 +55,7 @@ export type AuditData = {
     old: number;
   };
   APPLICATION_REGISTER: { businessTags: BusinessTag[]; owners: Owners; targets: Target[]; isNew: boolean };
+  APPLICATION_UNREGISTER: { reason: string | null };
   REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
 };
 
@@ -62,6 +66,8 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   TICKET_CREATE: 'TICKET',
   TICKET_APPROVE: 'TICKET',
   TICKET_REJECT: 'TICKET',
+  TICKET_CANCEL: 'TICKET',
+  TICKET_EXPIRE: 'TICKET',
   TICKET_COMPLETE: 'TICKET',
   TICKET_FAIL: 'TICKET',
   ENTRY_CREATE: 'ENTRY',
@@ -71,6 +77,7 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   TOKEN_CREATE: 'TOKEN',
   TOKEN_USE: 'TOKEN',
   TOKEN_EXPIRE: 'TOKEN',
+  TOKEN_REVOKE: 'TOKEN',
   TOKEN_RESTORE: 'TOKEN',
   TOKEN_STRAY: 'TOKEN',
   REDEPLOY_START: 'OPERATION',
@@ -83,6 +90,7 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   POD_CHANGES: 'KUBERNETES',
   ROLLOUT_STATUS: 'KUBERNETES',
   APPLICATION_REGISTER: 'SERVICE',
+  APPLICATION_UNREGISTER: 'SERVICE',
   REQUEST_REFUSE: 'SERVICE',
 };
 export const auditKinds = Object.keys(auditKindLevels) as AuditKind[];
@@ -93,6 +101,8 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   TICKET_CREATE: (d) => `asked for an emergency redeploy of ${list(d.applications)} (${d.category}): ${d.reason}`,
   TICKET_APPROVE: (d) => `approved, ${d.approvals} of ${d.approvalsRequired}${d.comment ? `: ${d.comment}` : ''}`,
   TICKET_REJECT: (d) => `rejected${d.comment ? `: ${d.comment}` : ''}`,
+  TICKET_CANCEL: (d) => `cancelled${d.reason ? `: ${d.reason}` : ''}`,
+  TICKET_EXPIRE: (d) => `expired: nobody decided until ${d.decideBy}`,
   TICKET_COMPLETE: (d) => `completed, ${d.result}${d.summary ? `: ${d.summary}` : ''}`,
   TICKET_FAIL: (d) => `failed: ${d.reason}`,
   ENTRY_CREATE: (d, s) => `entry for ${s}, tagged ${list(d.businessTags.map((t) => `${t.tagKey}:${t.tagValue}`))}`,
@@ -102,6 +112,7 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   TOKEN_CREATE: (d, s) => `token for ${s} created, valid until ${d.expires}`,
   TOKEN_USE: (_, s) => `token for ${s} used`,
   TOKEN_EXPIRE: (d, s) => `token for ${s} expired at ${d.expires}`,
+  TOKEN_REVOKE: (d, s) => `token for ${s} revoked: ${d.reason}`,
   TOKEN_RESTORE: (d, s) => `token for ${s} written to Redis again, valid until ${d.expires}`,
   TOKEN_STRAY: (d, s) => `token of ${d.user} for ${s} removed from Redis: ${d.reason}`,
   REDEPLOY_START: (d, s) => `redeploy of ${s} started (${d.type}, ${d.strategy})${d.reason ? `: ${d.reason}` : ''}`,
@@ -116,6 +127,7 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   ROLLOUT_STATUS: (d) => d.message,
   APPLICATION_REGISTER: (d, s) =>
     `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
+  APPLICATION_UNREGISTER: (d, s) => `application ${s} unregistered${d.reason ? `: ${d.reason}` : ''}`,
   REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
 };
 

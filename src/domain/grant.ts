@@ -1,13 +1,18 @@
 import { defineEntity, p } from '@mikro-orm/core';
+import type { AuditFact } from './audit-facts.ts';
 import { Ticket, TicketEntry } from './ticket.ts';
 
 const GrantSchema = defineEntity({
   name: 'Grant',
   tableName: 'redeploy_grant',
-  indexes: [{ properties: ['applicationName', 'username', 'expires'], name: 'redeploy_grant_lookup_index' }],
+  indexes: [
+    { properties: ['applicationName', 'username', 'expires'], name: 'redeploy_grant_lookup_index' },
+    { properties: ['expires'], name: 'redeploy_grant_open_index', where: 'ended_at is null' },
+  ],
   properties: {
     id: p.integer().primary(),
     ticket: () => p.manyToOne(Ticket).index('redeploy_grant_ticket_index'),
+    ticketNo: p.text(),
     entry: () => p.manyToOne(TicketEntry).unique('redeploy_grant_entry_unique'),
     applicationName: p.text(),
     issuer: p.text(),
@@ -18,6 +23,8 @@ const GrantSchema = defineEntity({
     expires: p.datetime(3),
     revokedAt: p.datetime(3).nullable(),
     revokedReason: p.text().nullable(),
+    /** When it stopped being live, as the record tells it; null until that is recorded. */
+    endedAt: p.datetime(3).nullable(),
     uses: p.integer().default(0),
     /** Null: as many as the time allows. */
     maxUses: p.integer().nullable(),
@@ -33,17 +40,31 @@ export class Grant extends GrantSchema.class {
     return this.whyNotLive(now) === null;
   }
 
-  /** What ended it, as the person reads it; null while it is live. */
   whyNotLive(now: Date): string | null {
-    if (this.revokedAt) return `was revoked${this.revokedReason ? `: ${this.revokedReason}` : ''}`;
-    if (this.expires <= now) return `expired at ${this.expires.toISOString()}`;
-    if (this.maxUses != null && this.uses >= this.maxUses) return 'is used up';
-    return null;
+    return whyNotLive(this, now);
   }
 
-  revoke(at: Date, reason: string): void {
-    this.revokedAt ??= at;
-    this.revokedReason ??= reason;
+  revoke(at: Date, reason: string): AuditFact<'TOKEN_REVOKE'> {
+    this.revokedAt = at;
+    this.revokedReason = reason;
+    this.endedAt = at;
+    return { kind: 'TOKEN_REVOKE', reason };
+  }
+
+  /** Its time is over; that was at `expires`, whenever it is noticed. */
+  expire(): AuditFact<'TOKEN_EXPIRE'> {
+    this.endedAt = this.expires;
+    return { kind: 'TOKEN_EXPIRE', expires: this.expires.toISOString() };
   }
 }
 GrantSchema.setClass(Grant);
+
+type Liveness = Pick<Grant, 'revokedAt' | 'revokedReason' | 'expires' | 'uses' | 'maxUses'>;
+
+/** What ended a grant, as the person reads it; null while it is live. */
+export function whyNotLive(grant: Liveness, now: Date): string | null {
+  if (grant.revokedAt) return `was revoked${grant.revokedReason ? `: ${grant.revokedReason}` : ''}`;
+  if (grant.expires <= now) return `expired at ${grant.expires.toISOString()}`;
+  if (grant.maxUses != null && grant.uses >= grant.maxUses) return 'is used up';
+  return null;
+}

@@ -22,7 +22,7 @@ export const mayRedeployApplication = (actor: Actor, owners: Owners): boolean =>
 export const mayDecide = (actor: Actor): boolean => hasRole(actor, 'APPROVER');
 
 /** Approvers must see what they decide on, auditors what was done, admins what they run. */
-const seesEverything = (actor: Actor): boolean => hasRole(actor, 'APPROVER', 'AUDITOR', 'ADMIN');
+export const seesEverything = (actor: Actor): boolean => hasRole(actor, 'APPROVER', 'AUDITOR', 'ADMIN');
 
 export const mayReadApplication = (actor: Actor, owners: Owners): boolean =>
   seesEverything(actor) || isOwner(actor, owners);
@@ -30,6 +30,10 @@ export const mayReadApplication = (actor: Actor, owners: Owners): boolean =>
 /** Tickets, tokens and operations: whose they are, and whoever sees everything. */
 export const mayReadWhatBelongsTo = (actor: Actor, person: Omit<Person, 'username'>): boolean =>
   seesEverything(actor) || isSamePerson(actor, person);
+
+/** One's own token, or as the person who decides on tokens; `null` is a token that nobody holds. */
+export const mayRevokeTokenOf = (actor: Actor, holder: Omit<Person, 'username'> | null): boolean =>
+  hasRole(actor, 'APPROVER', 'ADMIN') || (holder !== null && isSamePerson(actor, holder));
 
 export const mayReadAudit = (actor: Actor): boolean => hasRole(actor, 'AUDITOR', 'ADMIN');
 

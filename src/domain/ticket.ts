@@ -65,6 +65,8 @@ const TicketSchema = defineEntity({
     decideBy: p.datetime(3),
     approvedAt: p.datetime(3).nullable(),
     endedAt: p.datetime(3).nullable(),
+    /** What the requester said when completing it. */
+    summary: p.text().nullable(),
     /** Head of the ticket's audit chain; changes only under the ticket row's lock. */
     auditSequence: p.integer().default(0),
     auditHash: p.text().nullable(),
@@ -92,6 +94,28 @@ export class Ticket extends TicketSchema.class {
     this.requireDecidable(approver, at);
     this.end('REJECTED', at);
     return { kind: 'TICKET_REJECT', comment };
+  }
+
+  cancel(requester: Person, reason: string | null, at: Date): AuditFact<'TICKET_CANCEL'> {
+    this.requireRequester(requester);
+    this.requirePending(at);
+    this.end('CANCELLED', at);
+    return { kind: 'TICKET_CANCEL', reason };
+  }
+
+  /** Nobody decided in time; that was at `decideBy`, whenever it is noticed. */
+  expire(): AuditFact<'TICKET_EXPIRE'> {
+    this.end('EXPIRED', this.decideBy);
+    return { kind: 'TICKET_EXPIRE', decideBy: this.decideBy.toISOString() };
+  }
+
+  /** The requester needs its tokens no more; the ticket is completed by `settle`, at the latest with its last operation. */
+  completeEarly(requester: Person, summary: string | null): void {
+    this.requireRequester(requester);
+    if (this.status !== 'AUTHORIZED' && this.status !== 'REDEPLOYING') {
+      throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} is ${this.status} and cannot be completed`);
+    }
+    this.summary = summary;
   }
 
   /** Every entry has its token. */
@@ -122,7 +146,7 @@ export class Ticket extends TicketSchema.class {
     const { succeeded, failed } = now;
     this.result = failed > 0 ? (succeeded > 0 ? 'MIXED' : 'FAILED') : succeeded > 0 ? 'SUCCEEDED' : 'UNUSED';
     this.end('COMPLETED', at);
-    return [{ kind: 'TICKET_COMPLETE', result: this.result, summary: null }];
+    return [{ kind: 'TICKET_COMPLETE', result: this.result, summary: this.summary ?? null }];
   }
 
   private requireDecidable(approver: Person, at: Date): void {
@@ -135,6 +159,15 @@ export class Ticket extends TicketSchema.class {
         },
       );
     }
+    this.requirePending(at);
+    if (this.approvals.getItems().some((approval) => isSamePerson(approval, approver))) {
+      throw new RedeployError('CONFLICT', `${approver.username} has already approved ticket ${this.ticketNo}`, {
+        advice: 'It needs another person.',
+      });
+    }
+  }
+
+  private requirePending(at: Date): void {
     if (this.status !== 'PENDING_APPROVAL') {
       throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} is ${this.status} and can no longer be decided`);
     }
@@ -143,11 +176,11 @@ export class Ticket extends TicketSchema.class {
         advice: 'Create a new ticket.',
       });
     }
-    if (this.approvals.getItems().some((approval) => isSamePerson(approval, approver))) {
-      throw new RedeployError('CONFLICT', `${approver.username} has already approved ticket ${this.ticketNo}`, {
-        advice: 'It needs another person.',
-      });
-    }
+  }
+
+  private requireRequester(person: Person): void {
+    if (isSamePerson(this, person)) return;
+    throw new RedeployError('FORBIDDEN', `only ${this.username}, who asked for ticket ${this.ticketNo}, may do this`);
   }
 
   private become(status: TicketStatus): void {

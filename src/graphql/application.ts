@@ -1,9 +1,11 @@
-import type { Application, ApplicationTarget, BusinessTag } from '../domain/application.ts';
+import type { BusinessTag } from '../domain/application.ts';
 import type { Target } from '../domain/cluster.ts';
 import type { Owners } from '../domain/permissions.ts';
-import { registerApplication } from '../operations/applications.ts';
-import { findApplication } from '../operations/reads.ts';
+import { registerApplication, unregisterApplication } from '../operations/applications.ts';
+import { type ApplicationRow, findApplication } from '../operations/application-reads.ts';
+import { listApplications } from '../operations/lists.ts';
 import { builder } from './builder.ts';
+import { keysetConnection } from './connections.ts';
 
 export const BusinessTagType = builder.objectRef<BusinessTag>('BusinessTag').implement({
   description: 'A tag of an application, such as env:production or critical:true.',
@@ -33,7 +35,7 @@ export const OwnersType = builder.objectRef<Owners>('Owners').implement({
   }),
 });
 
-export const ApplicationType = builder.objectRef<Application>('Application');
+export const ApplicationType = builder.objectRef<ApplicationRow>('Application');
 builder.node(ApplicationType, {
   description: 'What can be redeployed. Read by its owners, APPROVER, AUDITOR and ADMIN.',
   id: { resolve: (application) => application.name },
@@ -54,7 +56,7 @@ builder.node(ApplicationType, {
     targets: t.field({
       type: [TargetType],
       description: 'Where it runs; at least one.',
-      resolve: (application) => application.targets.getItems().map((target: ApplicationTarget) => target.toTarget()),
+      resolve: (application, _, ctx) => application.lastTargets ?? ctx.loaders.targets.load(application.id),
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -120,6 +122,38 @@ builder.queryField('application', (t) =>
   }),
 );
 
+const ApplicationConnection = builder.connectionObject(
+  { type: ApplicationType, name: 'ApplicationConnection', description: 'A page of applications.' },
+  { name: 'ApplicationEdge', description: 'An application in its list.' },
+);
+
+const ApplicationFilterInput = builder.inputType('ApplicationFilter', {
+  description: 'Which applications; what is left out does not narrow the list.',
+  fields: (t) => ({
+    name: t.string({ description: 'Exactly this name.' }),
+    tagKey: t.string({ description: 'Tagged with this key.' }),
+    tagValue: t.string({ description: 'With tagKey: tagged with this value.' }),
+    namespace: t.string({ description: 'With a target in this namespace.' }),
+  }),
+});
+
+builder.queryField('applications', (t) =>
+  t.connection(
+    {
+      type: ApplicationType,
+      description: "Applications, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      args: { filter: t.arg({ type: ApplicationFilterInput, description: 'Which ones; all where left out.' }) },
+      resolve: (_, { filter, ...args }, ctx) =>
+        keysetConnection(
+          args,
+          (row: ApplicationRow) => String(row.id),
+          (page) => listApplications(ctx.desk, ctx.actor, filter, page),
+        ),
+    },
+    ApplicationConnection,
+  ),
+);
+
 builder.mutationField('registerApplication', (t) =>
   t.field({
     type: ApplicationType,
@@ -127,5 +161,23 @@ builder.mutationField('registerApplication', (t) =>
       'Registers an application or replaces its registration; tickets under way keep what they were created with. ADMIN. INVALID_INPUT names every fault, CONFLICT where a target belongs to another application, UNAVAILABLE where a cluster cannot be identified.',
     args: { input: t.arg({ type: RegisterApplicationInput, required: true, description: 'The registration.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(registerApplication, input),
+  }),
+);
+
+const UnregisterApplicationInput = builder.inputType('UnregisterApplicationInput', {
+  description: 'An application to take out of the registry.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: "The application's name." }),
+    reason: t.string({ description: 'Why, for the record; at most 2,000 characters.' }),
+  }),
+});
+
+builder.mutationField('unregisterApplication', (t) =>
+  t.field({
+    type: ApplicationType,
+    description:
+      'Takes an application out of the registry and answers with what stood there; from then on nobody can redeploy it. Its tickets, operations and records stay. ADMIN; NOT_FOUND for an unknown name.',
+    args: { input: t.arg({ type: UnregisterApplicationInput, required: true, description: 'Which, and why.' }) },
+    resolve: (_, { input }, ctx) => ctx.perform(unregisterApplication, input),
   }),
 );

@@ -27,10 +27,13 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
     description: 'The rollout as Kubernetes showed it when the status changed.',
   },
   TICKET_REJECT: { type: 'TicketRejected', description: 'A person rejected a ticket.' },
+  TICKET_CANCEL: { type: 'TicketCancelled', description: 'The requester took a ticket back.' },
+  TICKET_EXPIRE: { type: 'TicketExpired', description: 'Nobody decided a ticket in time.' },
   TICKET_FAIL: {
     type: 'TicketFailed',
     description: 'The tokens of an approved ticket could not be issued; they are void.',
   },
+  TOKEN_REVOKE: { type: 'TokenRevoked', description: 'A token was revoked before it expired.' },
   TOKEN_RESTORE: {
     type: 'TokenRestored',
     description: 'A missing or stale token was written to Redis again, from its grant.',
@@ -43,6 +46,10 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
   APPLICATION_REGISTER: {
     type: 'ApplicationRegistered',
     description: 'An application was registered or its registration replaced.',
+  },
+  APPLICATION_UNREGISTER: {
+    type: 'ApplicationUnregistered',
+    description: 'An application was taken out of the registry.',
   },
   REQUEST_REFUSE: { type: 'RequestRefused', description: 'A request of a signed-in person was refused.' },
 };

@@ -5,7 +5,7 @@ import { builder } from './builder.ts';
 import { operationGlobalId } from './ids.ts';
 import { auditKindTexts } from './audit-kinds.ts';
 
-const AuditLevelEnum = builder.enumType('AuditLevel', {
+export const AuditLevelEnum = builder.enumType('AuditLevel', {
   description: 'What a record is about.',
   values: {
     TICKET: { description: 'A ticket as a whole.' },
@@ -17,7 +17,7 @@ const AuditLevelEnum = builder.enumType('AuditLevel', {
   } satisfies Record<AuditLevel, { description: string }>,
 });
 
-const AuditKindEnum = builder.enumType('AuditKind', {
+export const AuditKindEnum = builder.enumType('AuditKind', {
   description: 'What happened.',
   values: Object.fromEntries(
     Object.entries(auditKindTexts).map(([kind, { description }]) => [kind, { description }]),
@@ -72,6 +72,11 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
     }),
   }),
 });
+
+export const AuditRecordConnection = builder.connectionObject(
+  { type: AuditRecordType, name: 'AuditRecordConnection', description: 'A page of records.' },
+  { name: 'AuditRecordEdge', description: 'A record in its list.' },
+);
 
 /** A fact's message is the record's own. */
 type FieldName<K extends AuditKind> = Exclude<keyof AuditData[K] & string, 'message'>;
@@ -139,6 +144,8 @@ kindType('TICKET_COMPLETE', {
   result: text('What it led to.'),
   summary: ['stringOrNull', "In the requester's words; null when not said."],
 });
+kindType('TICKET_CANCEL', { reason: ['stringOrNull', 'Why; null when not said.'] });
+kindType('TICKET_EXPIRE', { decideBy: text('Until when it could be decided, ISO 8601.') });
 kindType('TICKET_FAIL', { reason });
 kindType('ENTRY_CREATE', {
   businessTags: ['tags', 'Tags as they stood.'],
@@ -152,6 +159,7 @@ kindType('ENTRY_FAILED', { reason });
 kindType('TOKEN_CREATE', { expires });
 kindType('TOKEN_USE', { expires });
 kindType('TOKEN_EXPIRE', { expires });
+kindType('TOKEN_REVOKE', { reason });
 kindType('TOKEN_RESTORE', { expires });
 kindType('TOKEN_STRAY', { user: text('Whose key it was.'), reason });
 kindType('REDEPLOY_START', {
@@ -204,6 +212,7 @@ kindType('APPLICATION_REGISTER', {
   targets: ['targets', 'Targets from then on.'],
   isNew: ['boolean', 'Whether the name was new.'],
 });
+kindType('APPLICATION_UNREGISTER', { reason: ['stringOrNull', 'Why; null when not said.'] });
 kindType('REQUEST_REFUSE', {
   request: text('Which mutation.'),
   code: text('The error code.'),

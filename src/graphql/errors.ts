@@ -16,6 +16,13 @@ export const maskErrors =
     });
   };
 
+/** A field's error comes wrapped, a subscription's source's twice. */
+function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
 function toGraphQLError(refusal: RedeployError, error: unknown): GraphQLError {
   const { code, message, details } = refusal;
   // Outside a field nothing was executed at all: that is told by the HTTP status too.

@@ -1,9 +1,15 @@
 import type { RolloutEvent } from '../domain/rollout.ts';
+import { listOperations } from '../operations/lists.ts';
 import { eventsPage, findOperation, type OperationRow } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
-import { PodFailureType, RolloutStatusEnum, RolloutStatusEventType } from './rollout-status-event.ts';
+import {
+  PodFailureType,
+  RolloutStatusEnum,
+  RolloutStatusEventConnection,
+  RolloutStatusEventType,
+} from './rollout-status-event.ts';
 import { TicketType } from './ticket-ref.ts';
 
 const RolloutStrategyEnum = builder.enumType('RolloutStrategy', {
@@ -110,8 +116,7 @@ builder.node(OperationType, {
             (page) => eventsPage(ctx.desk, operation.id, page),
           ),
       },
-      { description: 'A page of events.' },
-      { description: 'An event in its list.' },
+      RolloutStatusEventConnection,
     ),
   }),
 });
@@ -149,6 +154,41 @@ builder.queryField('operation', (t) =>
     },
     resolve: (_, { id }, ctx) => ctx.findOperation(id),
   }),
+);
+
+export const OperationConnection = builder.connectionObject(
+  { type: OperationType, name: 'RedeployOperationConnection', description: 'A page of operations.' },
+  { name: 'RedeployOperationEdge', description: 'An operation in its list.' },
+);
+
+const OperationFilterInput = builder.inputType('OperationFilter', {
+  description: 'Which operations; what is left out does not narrow the list.',
+  fields: (t) => ({
+    rolloutStatus: t.field({ type: [RolloutStatusEnum], description: 'In one of these statuses.' }),
+    username: t.string({ description: 'By this user.' }),
+    applicationName: t.string({ description: 'On this application.' }),
+    cluster: t.string({ description: 'In this cluster.' }),
+    namespace: t.string({ description: 'In this namespace.' }),
+    startedAfter: t.field({ type: 'DateTime', description: 'Started then or later.' }),
+    startedBefore: t.field({ type: 'DateTime', description: 'Started before.' }),
+  }),
+});
+
+builder.queryField('operations', (t) =>
+  t.connection(
+    {
+      type: OperationType,
+      description: "Operations, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      args: { filter: t.arg({ type: OperationFilterInput, description: 'Which ones; all where left out.' }) },
+      resolve: (_, { filter, ...args }, ctx) =>
+        keysetConnection(
+          args,
+          (row: OperationRow) => row.id,
+          (page) => listOperations(ctx.desk, ctx.actor, filter, page),
+        ),
+    },
+    OperationConnection,
+  ),
 );
 
 builder.mutationField('redeploy', (t) =>

@@ -1,5 +1,8 @@
+import { listTokens } from '../operations/lists.ts';
+import { revokeToken } from '../operations/token-revocations.ts';
 import { findToken, type RedeployToken } from '../operations/tokens.ts';
 import { builder } from './builder.ts';
+import { keysetConnection } from './connections.ts';
 
 export const RedeployTokenType = builder.objectRef<RedeployToken>('RedeployToken').implement({
   description:
@@ -40,5 +43,56 @@ builder.queryField('token', (t) =>
     },
     resolve: (_, { applicationName, username }, ctx) =>
       findToken(ctx.desk, ctx.actor, { applicationName, username: username ?? null }),
+  }),
+);
+
+const RedeployTokenConnection = builder.connectionObject(
+  { type: RedeployTokenType, name: 'RedeployTokenConnection', description: 'A page of tokens.' },
+  { name: 'RedeployTokenEdge', description: 'A token in its list.' },
+);
+
+const TokenFilterInput = builder.inputType('TokenFilter', {
+  description: 'Which tokens; what is left out does not narrow the list.',
+  fields: (t) => ({
+    valid: t.boolean({ description: 'Only those that can be used now, or only those that cannot.' }),
+    username: t.string({ description: 'Of this user.' }),
+    applicationName: t.string({ description: 'For this application.' }),
+  }),
+});
+
+builder.queryField('tokens', (t) =>
+  t.connection(
+    {
+      type: RedeployTokenType,
+      description:
+        "Tokens as the record has them, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN. Works without Redis.",
+      args: { filter: t.arg({ type: TokenFilterInput, description: 'Which ones; all where left out.' }) },
+      resolve: (_, { filter, ...args }, ctx) =>
+        keysetConnection(
+          args,
+          (token: RedeployToken) => String(token.grantId),
+          (page) => listTokens(ctx.desk, ctx.actor, filter, page),
+        ),
+    },
+    RedeployTokenConnection,
+  ),
+);
+
+const RevokeTokenInput = builder.inputType('RevokeTokenInput', {
+  description: 'A right to take away.',
+  fields: (t) => ({
+    applicationName: t.string({ required: true, description: 'The application.' }),
+    username: t.string({ required: true, description: 'Whose token.' }),
+    reason: t.string({ required: true, description: 'Why, for the record; at most 2,000 characters.' }),
+  }),
+});
+
+builder.mutationField('revokeToken', (t) =>
+  t.field({
+    type: RedeployTokenType,
+    description:
+      "Takes a user's right to redeploy an application away, at once; an operation whose change is not sent yet is never sent. One's own; anyone's for APPROVER and ADMIN (FORBIDDEN otherwise). NOT_FOUND where there is no live token.",
+    args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'Which, and why.' }) },
+    resolve: (_, { input }, ctx) => ctx.perform(revokeToken, input),
   }),
 );

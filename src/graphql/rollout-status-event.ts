@@ -72,6 +72,11 @@ export const RolloutStatusEventType = builder.objectRef<RolloutEvent>('RolloutSt
   }),
 });
 
+export const RolloutStatusEventConnection = builder.connectionObject(
+  { type: RolloutStatusEventType, name: 'RolloutStatusEventConnection', description: 'A page of events.' },
+  { name: 'RolloutStatusEventEdge', description: 'An event in its list.' },
+);
+
 builder.subscriptionField('rolloutStatus', (t) =>
   t.field({
     type: RolloutStatusEventType,

@@ -7,6 +7,8 @@ import './rollout-status-event.ts';
 import './redeploy-operation.ts';
 import './ticket-entry.ts';
 import './audit-record.ts';
+import './audit-records.ts';
 import './ticket.ts';
+import './ticket-mutations.ts';
 
 export const schema = lexicographicSortSchema(builder.toSchema());

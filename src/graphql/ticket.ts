@@ -1,23 +1,29 @@
 import { type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
-import { approve, createTicket, reject } from '../operations/tickets.ts';
-import { auditPage, type AuditRow, findTicket, type OperationRow, operationsPage } from '../operations/reads.ts';
-import { BusinessTagInput } from './application.ts';
+import {
+  auditPage,
+  type AuditRow,
+  findTicket,
+  type OperationRow,
+  operationsPage,
+  type TicketRow,
+} from '../operations/reads.ts';
+import { listTickets } from '../operations/lists.ts';
 import { ApprovalType } from './approval.ts';
-import { AuditRecordType } from './audit-record.ts';
+import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
-import { OperationType } from './redeploy-operation.ts';
+import { OperationConnection, OperationType } from './redeploy-operation.ts';
 import { TicketEntryType } from './ticket-entry.ts';
 import { TicketType } from './ticket-ref.ts';
 
 type Described<Values extends readonly string[]> = Record<Values[number], { description: string }>;
 
-const WorkOrderKeyEnum = builder.enumType('WorkOrderKey', {
+export const WorkOrderKeyEnum = builder.enumType('WorkOrderKey', {
   description: 'The kind of work order.',
   values: { APPLICATION_REDEPLOY: { description: 'Emergency redeploy of applications; business type APPLICATION.' } },
 });
 
-const TicketStatusEnum = builder.enumType('TicketStatus', {
+export const TicketStatusEnum = builder.enumType('TicketStatus', {
   description: 'Where a ticket stands.',
   values: {
     PENDING_APPROVAL: { description: 'Waits for the people who decide.' },
@@ -42,7 +48,7 @@ const TicketResultEnum = builder.enumType('TicketResult', {
   } satisfies Described<typeof ticketResults>,
 });
 
-const TicketCategoryEnum = builder.enumType('TicketCategory', {
+export const TicketCategoryEnum = builder.enumType('TicketCategory', {
   description:
     'Why an emergency redeploy is asked for. Not for planned releases, functional tests, performance tests, routine maintenance, or scaling.',
   values: {
@@ -115,6 +121,10 @@ builder.node(TicketType, {
       description: 'When it reached its last status; null before.',
       resolve: (ticket) => ticket.endedAt,
     }),
+    summary: t.exposeString('summary', {
+      nullable: true,
+      description: 'What the requester said when completing it; null when nothing.',
+    }),
     entries: t.field({
       type: [TicketEntryType],
       description: 'One per application, in the order of the request.',
@@ -136,8 +146,7 @@ builder.node(TicketType, {
             (page) => operationsPage(ctx.desk, ticket.id, page),
           ),
       },
-      { description: 'A page of operations.' },
-      { description: 'An operation in its list.' },
+      OperationConnection,
     ),
     auditTrail: t.connection(
       {
@@ -150,65 +159,10 @@ builder.node(TicketType, {
             (page) => auditPage(ctx.desk, ticket.id, page),
           ),
       },
-      { description: 'A page of records.' },
-      { description: 'A record in its list.' },
+      AuditRecordConnection,
     ),
   }),
 });
-
-const DetailTagInput = builder.inputType('DetailTagInput', {
-  description: "One element of the guide's businessTags.",
-  fields: (t) => ({ tag: t.field({ type: BusinessTagInput, required: true, description: 'The tag.' }) }),
-});
-
-const ApplicationDetailInput = builder.inputType('ApplicationDetailInput', {
-  description: "The guide's detail object as it stands. The registry is the authority on tags.",
-  fields: (t) => ({
-    id: t.int({ description: "The application's number in the caller's own books; not used." }),
-    name: t.string({ description: 'The same as applicationName, where given.' }),
-    applicationName: t.string({ required: true, description: 'A registered application.' }),
-    businessTags: t.field({
-      type: [DetailTagInput],
-      description:
-        'Tags that the caller believes to stand; one that differs from the registry is INVALID_INPUT naming both values.',
-    }),
-  }),
-});
-
-const TicketEntryInput = builder.inputType('TicketEntryInput', {
-  description: 'One application to redeploy.',
-  fields: (t) => ({
-    detail: t.field({ type: ApplicationDetailInput, required: true, description: 'The application.' }),
-    expectedEffect: t.string({ description: 'What will be better afterwards; at most 2,000 characters.' }),
-    rollbackPlan: t.string({ description: 'What will be done if it goes wrong; at most 2,000 characters.' }),
-  }),
-});
-
-const CreateTicketInput = builder.inputType('CreateTicketInput', {
-  description: 'A request to redeploy.',
-  fields: (t) => ({
-    workOrderKey: t.field({ type: WorkOrderKeyEnum, required: true, description: 'APPLICATION_REDEPLOY.' }),
-    reason: t.string({
-      required: true,
-      description: 'What happened, for the people who decide; at most 2,000 characters.',
-    }),
-    category: t.field({ type: TicketCategoryEnum, required: true, description: 'Why.' }),
-    entries: t.field({
-      type: [TicketEntryInput],
-      required: true,
-      description: 'One per application; 1 to 20, no application twice.',
-    }),
-  }),
-});
-
-const decisionInput = (name: string, what: string) =>
-  builder.inputType(name, {
-    description: `${what} of a ticket.`,
-    fields: (t) => ({
-      ticketNo: t.string({ required: true, description: "The ticket's number for people." }),
-      comment: t.string({ description: 'For the record; at most 2,000 characters.' }),
-    }),
-  });
 
 builder.queryField('ticket', (t) =>
   t.field({
@@ -221,39 +175,40 @@ builder.queryField('ticket', (t) =>
   }),
 );
 
-const decisionCodes =
-  'APPROVER, never the requester (FORBIDDEN). NOT_FOUND for an unknown ticket; CONFLICT where it is decided, expired, or this person has decided it already.';
+const TicketConnection = builder.connectionObject(
+  { type: TicketType, name: 'TicketConnection', description: 'A page of tickets.' },
+  { name: 'TicketEdge', description: 'A ticket in its list.' },
+);
 
-builder.mutationFields((t) => ({
-  createTicket: t.field({
-    type: TicketType,
-    description:
-      'Asks for a redeploy. APPLICATION_DEPLOYER who owns every application named, or ADMIN; FORBIDDEN otherwise. NOT_FOUND for an unknown application, INVALID_INPUT names every fault.',
-    args: { input: t.arg({ type: CreateTicketInput, required: true, description: 'The request.' }) },
-    resolve: (_, { input }, ctx) => ctx.perform(createTicket, input),
+const TicketFilterInput = builder.inputType('TicketFilter', {
+  description: 'Which tickets; what is left out does not narrow the list.',
+  fields: (t) => ({
+    awaitingMyDecision: t.boolean({
+      description:
+        'With true: pending ones that the viewer may decide and has not decided yet. None for who is no APPROVER.',
+    }),
+    status: t.field({ type: [TicketStatusEnum], description: 'In one of these statuses.' }),
+    category: t.field({ type: [TicketCategoryEnum], description: 'Of one of these categories.' }),
+    username: t.string({ description: 'Of this requester.' }),
+    applicationName: t.string({ description: 'With an entry for this application.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Created then or later.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Created before.' }),
   }),
-  approve: t.field({
-    type: TicketType,
-    description: `Approves a ticket; with the last approval its tokens are issued, valid for two hours. ${decisionCodes} UNAVAILABLE, and nothing changed, where Redis is away.`,
-    args: {
-      input: t.arg({
-        type: decisionInput('ApproveInput', 'An approval'),
-        required: true,
-        description: 'The approval.',
-      }),
+});
+
+builder.queryField('tickets', (t) =>
+  t.connection(
+    {
+      type: TicketType,
+      description: "Tickets, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      args: { filter: t.arg({ type: TicketFilterInput, description: 'Which ones; all where left out.' }) },
+      resolve: (_, { filter, ...args }, ctx) =>
+        keysetConnection(
+          args,
+          (row: TicketRow) => String(row.id),
+          (page) => listTickets(ctx.desk, ctx.actor, filter, page),
+        ),
     },
-    resolve: (_, { input }, ctx) => ctx.perform(approve, input),
-  }),
-  reject: t.field({
-    type: TicketType,
-    description: `Rejects a ticket, which ends it. ${decisionCodes}`,
-    args: {
-      input: t.arg({
-        type: decisionInput('RejectInput', 'A rejection'),
-        required: true,
-        description: 'The rejection.',
-      }),
-    },
-    resolve: (_, { input }, ctx) => ctx.perform(reject, input),
-  }),
-}));
+    TicketConnection,
+  ),
+);

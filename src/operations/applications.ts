@@ -1,11 +1,14 @@
+import { LockMode } from '@mikro-orm/postgresql';
 import { Application, type BusinessTag } from '../domain/application.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
 import { mayRegisterApplications, requirePermission } from '../domain/permissions.ts';
+import type { ApplicationRow } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { readApplicationInput } from './inputs.ts';
+import { readApplicationInput, readUnregisterInput } from './inputs.ts';
+import { applicationNotFound } from './tickets.ts';
 import { inTransaction, violates } from './transaction.ts';
 
 export type RegisterApplicationInput = {
@@ -51,6 +54,29 @@ export async function registerApplication(
     }
     throw error;
   }
+}
+
+/**
+ * Takes an application out of the registry. Only ADMIN. Its tickets and operations stay in the record; nobody can
+ * redeploy it any more, live tokens notwithstanding. Answers with what was registered.
+ */
+export async function unregisterApplication(
+  deps: Dependencies,
+  actor: Actor,
+  input: { name: string; reason?: string | null },
+): Promise<ApplicationRow> {
+  requirePermission(mayRegisterApplications(actor), 'only ADMIN unregisters applications');
+  const { name, reason } = readUnregisterInput(input);
+  return inTransaction(deps, async (em, now) => {
+    const application = await em.findOne(Application, { name }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    if (!application) throw applicationNotFound(name);
+    await em.populate(application, ['targets']);
+    await em.execute('delete from application where id = ?', [application.id]);
+    recordFacts(em, null, actor, now, { applicationName: name }, [{ kind: 'APPLICATION_UNREGISTER', reason }]);
+    const { id, businessTags, owners, createdAt, updatedAt } = application;
+    const lastTargets = application.targets.map((target) => target.toTarget());
+    return { id, name, businessTags, owners, createdAt, updatedAt, lastTargets };
+  });
 }
 
 /** A target is stored with the cluster's identity: a context's name can be given to another cluster. */

@@ -106,6 +106,11 @@ export const readTicketInput = reader(
 
 export const readDecisionInput = reader(z.object({ ticketNo: text(32), comment: orNull(text(2000)) }));
 
+export const readCancelInput = reader(z.object({ ticketNo: text(32), reason: orNull(text(2000)) }));
+export const readCompleteInput = reader(z.object({ ticketNo: text(32), summary: orNull(text(2000)) }));
+export const readRevokeInput = reader(z.object({ applicationName: text(63), username: text(253), reason: text(2000) }));
+export const readUnregisterInput = reader(z.object({ name: text(63), reason: orNull(text(2000)) }));
+
 export const readRedeployInput = reader(
   z.object({
     applicationName: text(63),

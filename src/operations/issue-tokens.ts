@@ -14,17 +14,17 @@ import { inTransaction, reading } from './transaction.ts';
  * crash. Redis away: returns, and the next sweep tries again until `tokenIssueSeconds` are over; then all is voided.
  */
 export async function issueTokens(deps: Dependencies, ticketId: number): Promise<void> {
-  const grants = await reading(deps, (em) => em.find(Grant, { ticket: ticketId }, { populate: ['ticket'] }));
+  const copies = await copiesToPut(deps, ticketId);
   try {
-    for (const grant of grants) await deps.tokens.put(await copyToPut(deps, grant));
+    for (const copy of copies) await deps.tokens.put(copy);
   } catch (error) {
     if (!(error instanceof RedeployError) || error.code !== 'UNAVAILABLE') throw error;
     deps.log.warn({ ticketId, reason: error.message }, 'tokens not issued yet');
-    await voidOverdue(deps, ticketId, error.message);
+    await voidOverdue(deps, ticketId);
     return;
   }
   await inTransaction(deps, async (em, now) => {
-    const ticket = await lockTicket(em, { id: ticketId });
+    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
     if (ticket.status !== 'APPROVED') return; // another process was faster
     ticket.authorize();
     await forEachEntry(em, ticket, (entry, grant) => {
@@ -46,11 +46,12 @@ export async function resumeApprovedTickets(deps: Dependencies): Promise<void> {
   for (const { id } of waiting) await issueTokens(deps, id);
 }
 
-async function voidOverdue(deps: Dependencies, ticketId: number, reason: string): Promise<void> {
+async function voidOverdue(deps: Dependencies, ticketId: number): Promise<void> {
+  const { tokenIssueSeconds } = deps.limits;
+  const reason = `the token could not be issued within ${tokenIssueSeconds} seconds: Redis was away`;
   await inTransaction(deps, async (em, now) => {
-    const ticket = await lockTicket(em, { id: ticketId });
-    const overdue =
-      ticket.approvedAt && now.getTime() - ticket.approvedAt.getTime() > deps.limits.tokenIssueSeconds * 1000;
+    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
+    const overdue = ticket.approvedAt && now.getTime() - ticket.approvedAt.getTime() > tokenIssueSeconds * 1000;
     if (ticket.status !== 'APPROVED' || !overdue) return;
     await forEachEntry(em, ticket, (entry, grant) => {
       grant.revoke(now, 'it could not be issued');
@@ -77,10 +78,15 @@ async function forEachEntry(
 }
 
 /** With several live grants for one pair the one that ends last is shown: a later ticket never shortens a token. */
-async function copyToPut(deps: Dependencies, grant: Grant): Promise<TokenCopy> {
-  const { username, applicationName } = grant;
-  const longest = await reading(deps, async (em) => findLiveGrant(em, { username, applicationName }));
-  return tokenCopy(longest ?? grant);
+function copiesToPut(deps: Dependencies, ticketId: number): Promise<TokenCopy[]> {
+  return reading(deps, async (em) => {
+    const copies: TokenCopy[] = [];
+    for (const grant of await em.find(Grant, { ticket: ticketId }, { populate: ['ticket'] })) {
+      const { username, applicationName } = grant;
+      copies.push(tokenCopy((await findLiveGrant(em, { username, applicationName })) ?? grant));
+    }
+    return copies;
+  });
 }
 
 /** The live grant for this pair that ends last. */
@@ -101,8 +107,11 @@ export const tokenCopy = (grant: Grant): TokenCopy => ({
   username: grant.username,
   applicationName: grant.applicationName,
   ticketId: grant.ticket.id,
-  ticketNo: grant.ticket.ticketNo,
+  ticketNo: grant.ticketNo,
   expires: grant.expires.toISOString(),
   valid: true,
-  desc: `${grant.username} may redeploy ${grant.applicationName} until ${grant.expires.toISOString()} (ticket ${grant.ticket.ticketNo})`,
+  desc: describeToken(grant),
 });
+
+export const describeToken = (grant: Pick<Grant, 'username' | 'applicationName' | 'expires' | 'ticketNo'>): string =>
+  `${grant.username} may redeploy ${grant.applicationName} until ${grant.expires.toISOString()} (ticket ${grant.ticketNo})`;

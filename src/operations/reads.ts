@@ -1,26 +1,24 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Application } from '../domain/application.ts';
 import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Operation } from '../domain/operation.ts';
-import { mayReadApplication, mayReadWhatBelongsTo } from '../domain/permissions.ts';
+import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
 import { ticketNotFound } from './ticket-locks.ts';
-import { applicationNotFound } from './tickets.ts';
 import { reading } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
 const ticketColumns = [
   ...(['id', 'ticketNo', 'category', 'reason', 'issuer', 'subject', 'username', 'status', 'result'] as const),
-  ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt'] as const),
+  ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt', 'summary'] as const),
 ] as const;
 export type TicketRow = Pick<Ticket, (typeof ticketColumns)[number]>;
-const ticketRows: RowSource<TicketRow> = {
+export const ticketRows: RowSource<TicketRow> = {
   table: 'ticket',
   columns: ticketColumns,
   instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt'],
@@ -67,7 +65,7 @@ const operationColumns = [
   ] as const),
 ] as const;
 export type OperationRow = Pick<Operation, (typeof operationColumns)[number]> & { ticketId: number; entryId: number };
-const operationRows: RowSource<OperationRow> = {
+export const operationRows: RowSource<OperationRow> = {
   table: 'operation',
   columns: [...operationColumns, 'ticketId', 'entryId'],
   instants: ['operationStartTime', 'lastUpdateTime', 'operationEndTime'],
@@ -94,7 +92,7 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findTicket(deps: Deps, actor: Actor, ticketNo: string): Promise<TicketRow> {
@@ -110,13 +108,6 @@ export async function findOperation(deps: Deps, actor: Actor, id: string): Promi
     : [];
   if (!row || !mayReadWhatBelongsTo(actor, row)) throw new RedeployError('NOT_FOUND', `there is no operation ${id}`);
   return row;
-}
-
-/** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
-export async function findApplication(deps: Deps, actor: Actor, name: string): Promise<Application> {
-  const found = await reading(deps, (em) => em.findOne(Application, { name }, { populate: ['targets'] }));
-  if (!found || !mayReadApplication(actor, found.owners)) throw applicationNotFound(name);
-  return found;
 }
 
 export const ticketsById = async (deps: Deps, ids: readonly number[]): Promise<TicketRow[]> => {
@@ -209,12 +200,13 @@ const toEvent = ({ state, operationId, sequence, at }: EventRow): RolloutEvent =
   at,
 });
 
-function pageOf<R extends object>(
+/** One page of rows that are ordered by one column. */
+export function pageOf<R extends object>(
   em: EntityManager,
   source: RowSource<R>,
   key: string,
   order: 'asc' | 'desc',
-  type: 'int' | 'uuid',
+  type: 'int' | 'bigint' | 'uuid',
   where: string,
   params: readonly unknown[],
   { after, before, limit, inverted }: Page,

@@ -110,9 +110,7 @@ async function tokenInvalid(deps: Dependencies, actor: Actor, applicationName: s
       { issuer, subject, applicationName },
       { orderBy: { expires: 'desc', id: 'desc' }, populate: ['ticket'] },
     );
-    return last
-      ? `the token of ticket ${last.ticket.ticketNo} ${last.whyNotLive(await databaseNow(em)) ?? 'ended'}`
-      : null;
+    return last ? `the token of ticket ${last.ticketNo} ${last.whyNotLive(await databaseNow(em)) ?? 'ended'}` : null;
   });
   return new RedeployError('TOKEN_INVALID', why ?? `${username} has no token for ${applicationName}`, {
     advice: 'Create a ticket and have it approved.',

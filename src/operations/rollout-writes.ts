@@ -4,10 +4,10 @@ import type { DeploymentSnapshot } from '../domain/cluster.ts';
 import { Operation, OperationEvent } from '../domain/operation.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { Verdict } from '../domain/rollout-verdict.ts';
-import type { Ticket } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { lockTicket } from './ticket-locks.ts';
+import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction } from './transaction.ts';
 
 /** The right to write about an operation: only as long as nobody took it over. */
@@ -84,20 +84,6 @@ export function storeEvent(em: EntityManager, operation: Operation, state: Rollo
   const { id: operationId, sequence } = operation;
   em.create(OperationEvent, { operationId, sequence, status: state.status, at, state });
   return { ...state, operationId, sequence, at };
-}
-
-async function settleTicket(em: EntityManager, ticket: Ticket, now: Date): Promise<void> {
-  await em.flush();
-  const [counts] = await em.execute<{ unfinished: number; succeeded: number; failed: number; liveGrants: number }[]>(
-    `select count(*) filter (where success is null)::int as unfinished,
-            count(*) filter (where success)::int as succeeded,
-            count(*) filter (where not success)::int as failed,
-            (select count(*)::int from redeploy_grant where ticket_id = ? and revoked_at is null
-               and expires > ? and (max_uses is null or uses < max_uses)) as "liveGrants"
-     from operation where ticket_id = ?`,
-    [ticket.id, now.toISOString(), ticket.id],
-  );
-  recordFacts(em, ticket, null, now, {}, ticket.settle(counts!, now));
 }
 
 /** The part of a verdict that is an event. */

@@ -43,3 +43,32 @@ export function groupBy<Item, Key>(items: readonly Item[], keys: readonly Key[],
   const groups = Map.groupBy(items, key);
   return keys.map((wanted) => groups.get(wanted) ?? []);
 }
+
+/** What rows must fulfil, put together piece by piece with their values. */
+export class Conditions {
+  private readonly parts: string[] = ['true'];
+  readonly values: unknown[] = [];
+
+  get text(): string {
+    return this.parts.join(' and ');
+  }
+
+  add(condition: string, ...values: unknown[]): void {
+    this.parts.push(condition);
+    this.values.push(...values);
+  }
+
+  equals(column: string, value: string | null | undefined): void {
+    if (value != null) this.add(`${column} = ?`, value);
+  }
+
+  oneOf(column: string, values: readonly string[] | null | undefined): void {
+    if (values != null) this.add(`${column} = any(?::text[])`, arrayOf(values));
+  }
+
+  /** From `after` on, and before `before`. */
+  between(column: string, after: Date | null | undefined, before: Date | null | undefined): void {
+    if (after != null) this.add(`${column} >= ?::timestamptz`, after.toISOString());
+    if (before != null) this.add(`${column} < ?::timestamptz`, before.toISOString());
+  }
+}

@@ -1,16 +1,25 @@
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
+import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
+import type { Actor } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
 
 /*
  * The order in which rows are locked, everywhere: application, ticket, grant, operation.
  */
 
-/** The ticket with entries and approvals, its row locked until the transaction ends. Throws NOT_FOUND. */
-export async function lockTicket(em: EntityManager, which: { id: number } | { ticketNo: string }): Promise<Ticket> {
+/** The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it. */
+export async function lockTicket(
+  em: EntityManager,
+  which: { id: number } | { ticketNo: string },
+  options: { populate?: ('entries' | 'approvals')[]; reader?: Actor } = {},
+): Promise<Ticket> {
+  const { populate = [], reader } = options;
   const ticket = await em.findOne(Ticket, which, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  if (!ticket) throw ticketNotFound('ticketNo' in which ? which.ticketNo : String(which.id));
-  await em.populate(ticket, ['entries', 'approvals']);
+  if (!ticket || (reader && !mayReadWhatBelongsTo(reader, ticket))) {
+    throw ticketNotFound('ticketNo' in which ? which.ticketNo : String(which.id));
+  }
+  if (populate.length > 0) await em.populate(ticket, populate);
   return ticket;
 }
 

@@ -1,14 +1,17 @@
-import { Grant } from '../domain/grant.ts';
+import { Grant, whyNotLive } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { findLiveGrant, tokenCopy } from './issue-tokens.ts';
+import { describeToken, findLiveGrant, tokenCopy } from './issue-tokens.ts';
+import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { databaseNow, inTransaction, reading } from './transaction.ts';
 
 /** A redeploy token as clients see it. Not valid: what else is known of it, and `desc` says why. */
 export type RedeployToken = {
+  /** Null where there never was one. */
+  grantId: number | null;
   username: string;
   applicationName: string;
   ticketId: number | null;
@@ -36,6 +39,7 @@ export async function findToken(
     em.findOne(Grant, pair, { orderBy: { expires: 'desc', id: 'desc' }, populate: ['ticket'] }),
   );
   const none = {
+    grantId: null,
     username,
     applicationName,
     ticketId: null,
@@ -49,7 +53,8 @@ export async function findToken(
   if (!visible) return noToken;
   const { grant, now } = await reconcileToken(deps, pair, username);
   if (!grant && !latest) return noToken;
-  return showGrant(grant ?? latest!, now);
+  const shown = grant ?? latest!;
+  return showGrant({ ...shown, ticketId: shown.ticket.id }, now);
 }
 
 type Pair =
@@ -83,10 +88,19 @@ export async function reconcileToken(
     await deps.tokens.put(wanted);
     await inTransaction(deps, async (em, at) => {
       const ticket = await lockTicket(em, { id: underName.ticket.id });
+      if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
       recordFacts(em, ticket, null, at, { applicationName }, [{ kind: 'TOKEN_RESTORE', expires: wanted.expires }]);
     });
   } else if (copy) {
+    const key = { applicationName, username: keyName };
+    const { isGranted, origin } = await reading(deps, async (em) => ({
+      isGranted: (await findLiveGrant(em, key)) !== null,
+      origin: await em.findOne(Grant, { ...key, ticket: copy.ticketId, expires: new Date(copy.expires) }),
+    }));
+    if (isGranted) return reconcileToken(deps, pair, username); // since the first look; the key is its own
     await deps.tokens.remove(keyName, applicationName);
+    // A grant that ended by itself: Redis' clock may be a little behind PostgreSQL's.
+    if (origin && !origin.revokedAt) return { grant, now };
     const reason = `no live grant stands behind the key (ticket ${copy.ticketNo})`;
     await inTransaction(deps, async (em, at) => {
       recordFacts(em, null, null, at, { applicationName }, [{ kind: 'TOKEN_STRAY', user: keyName, reason }]);
@@ -95,30 +109,54 @@ export async function reconcileToken(
   return { grant, now };
 }
 
+const grantColumns = [
+  'id',
+  'ticketNo',
+  'applicationName',
+  'issuer',
+  'subject',
+  'username',
+  'expires',
+  'revokedAt',
+  'revokedReason',
+  'uses',
+  'maxUses',
+] as const;
+export type GrantRow = Pick<Grant, (typeof grantColumns)[number]> & { ticketId: number; entryId: number };
+export const grantRows: RowSource<GrantRow> = {
+  table: 'redeploy_grant',
+  columns: [...grantColumns, 'ticketId', 'entryId'],
+  instants: ['expires', 'revokedAt'],
+};
+
 /** The tokens of these entries as the record has them; null where none was granted. */
 export async function tokensOfEntries(
   deps: Pick<Dependencies, 'orm'>,
   entryIds: readonly number[],
 ): Promise<(RedeployToken | null)[]> {
-  return reading(deps, async (em) => {
-    const now = await databaseNow(em);
-    const grants = await em.find(Grant, { entry: { $in: [...entryIds] } }, { populate: ['ticket'] });
-    const byEntry = new Map(grants.map((grant) => [grant.entry.id, showGrant(grant, now)]));
-    return entryIds.map((id) => byEntry.get(id) ?? null);
-  });
+  const { rows, now } = await reading(deps, async (em) => ({
+    rows: await readRows(em, grantRows, 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
+    now: await databaseNow(em),
+  }));
+  return groupBy(rows, entryIds, (row) => row.entryId).map(([row]) => (row ? showGrant(row, now) : null));
 }
 
-function showGrant(grant: Grant, now: Date): RedeployToken {
-  const why = grant.whyNotLive(now);
-  const { username, applicationName, ticket, expires } = grant;
+/** A grant as the person reads it. */
+export function showGrant(
+  grant: Omit<GrantRow, 'ticketId' | 'entryId'> & { ticketId: number },
+  now: Date,
+): RedeployToken {
+  const why = whyNotLive(grant, now);
+  const { id, username, applicationName, ticketId, ticketNo, expires } = grant;
   return {
+    grantId: id,
     username,
     applicationName,
-    ticketId: ticket.id,
-    ticketNo: ticket.ticketNo,
+    ticketId,
+    ticketNo,
     expires,
     valid: why === null,
-    desc: why === null ? tokenCopy(grant).desc : `the token of ticket ${ticket.ticketNo} ${why}`,
+    desc: why === null ? describeToken(grant) : `the token of ticket ${ticketNo} ${why}`,
     secondsRemaining: why === null ? Math.floor((expires.getTime() - now.getTime()) / 1000) : 0,
   };
 }

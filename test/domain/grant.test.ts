@@ -24,9 +24,15 @@ test.for([
   expect(grant.isLive(minutesLater(minutes))).toBe(why === null);
 });
 
-test('the first revocation stands', () => {
+test('a revoked grant is live no more, from then on', () => {
   const grant = newGrant();
   grant.revoke(minutesLater(5), 'wrong ticket');
-  grant.revoke(minutesLater(6), 'again');
   expect(grant).toMatchObject({ revokedAt: minutesLater(5), revokedReason: 'wrong ticket' });
+  expect(grant.whyNotLive(minutesLater(5))).toBe('was revoked: wrong ticket');
+});
+
+test('an expired grant ended when it should have, not when that was noticed', () => {
+  const grant = newGrant();
+  expect(grant.expire()).toEqual({ kind: 'TOKEN_EXPIRE', expires: minutesLater(120).toISOString() });
+  expect(grant.endedAt).toEqual(minutesLater(120));
 });

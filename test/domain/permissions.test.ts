@@ -7,6 +7,7 @@ import {
   mayReadWhatBelongsTo,
   mayRedeployApplication,
   mayRegisterApplications,
+  mayRevokeTokenOf,
   requirePermission,
 } from '../../src/domain/permissions.ts';
 import type { Actor } from '../../src/domain/person.ts';
@@ -33,17 +34,33 @@ const rules = {
   decide: (actor: Actor) => mayDecide(actor),
   'read application': (actor: Actor) => mayReadApplication(actor, owners),
   "read olga's": (actor: Actor) => mayReadWhatBelongsTo(actor, asker),
+  "revoke olga's token": (actor: Actor) => mayRevokeTokenOf(actor, asker),
+  'revoke a token that nobody holds': (actor: Actor) => mayRevokeTokenOf(actor, null),
   'read audit': (actor: Actor) => mayReadAudit(actor),
 };
 
 const allowed: Record<string, (keyof typeof rules)[]> = {
-  'a deployer who owns': ['redeploy', 'read application', "read olga's"],
+  'a deployer who owns': ['redeploy', 'read application', "read olga's", "revoke olga's token"],
   'a deployer in an owning group': ['redeploy', 'read application'],
   'another deployer': [],
-  'an owner without a role': ['read application', "read olga's"],
-  'an approver': ['decide', 'read application', "read olga's"],
+  'an owner without a role': ['read application', "read olga's", "revoke olga's token"],
+  'an approver': [
+    'decide',
+    'read application',
+    "read olga's",
+    "revoke olga's token",
+    'revoke a token that nobody holds',
+  ],
   'an auditor': ['read application', "read olga's", 'read audit'],
-  'an admin': ['register', 'redeploy', 'read application', "read olga's", 'read audit'],
+  'an admin': [
+    'register',
+    'redeploy',
+    'read application',
+    "read olga's",
+    'read audit',
+    "revoke olga's token",
+    'revoke a token that nobody holds',
+  ],
   'nobody in particular': [],
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isCritical } from '../../src/domain/application.ts';
 import { RedeployError } from '../../src/domain/errors.ts';
-import type { Ticket, TicketStatus } from '../../src/domain/ticket.ts';
+import { type Ticket, type TicketStatus, ticketStatuses } from '../../src/domain/ticket.ts';
 import { newTicketNo } from '../../src/operations/tickets.ts';
 import { addApproval, at, minutesLater, newTicket } from '../support/entities.ts';
 import { alice, carol, dave, person } from '../support/people.ts';
@@ -15,6 +15,8 @@ const refusalOf = (act: () => unknown): { code: string; message: string } => {
   }
   throw new Error('nothing was refused');
 };
+
+const decided = ticketStatuses.filter((status) => status !== 'PENDING_APPROVAL');
 
 describe('deciding a ticket', () => {
   test('one approval is enough for what is not critical', () => {
@@ -49,16 +51,6 @@ describe('deciding a ticket', () => {
     addApproval(ticket, carol);
     return ticket;
   };
-  const decided: TicketStatus[] = [
-    'APPROVED',
-    'AUTHORIZED',
-    'REDEPLOYING',
-    'COMPLETED',
-    'REJECTED',
-    'CANCELLED',
-    'EXPIRED',
-    'FAILED',
-  ];
   type Row = [rule: string, ticketOf: () => Ticket, by: typeof carol, minutes: number, code: string, message: string];
   const refusals: Row[] = [
     [
@@ -77,7 +69,7 @@ describe('deciding a ticket', () => {
       'FORBIDDEN',
       'alice2 asked for ticket a1b2c3d4 and cannot decide it',
     ],
-    ['nobody approves twice', withApprovalOf(), carol, 1, 'CONFLICT', 'carol has already approved ticket a1b2c3d4'],
+    ['nobody approves twice', withApproval, carol, 1, 'CONFLICT', 'carol has already approved ticket a1b2c3d4'],
     [
       'nor under another username',
       withApproval,
@@ -113,6 +105,55 @@ describe('deciding a ticket', () => {
     const ticket = newTicket();
     ticket.approve({ ...person('alice', 'APPROVER'), subject: 'another' }, null, at);
     expect(ticket.status).toBe('APPROVED');
+  });
+});
+
+describe('taking a ticket back', () => {
+  test('the requester may, while it is pending', () => {
+    const ticket = newTicket();
+    expect(ticket.cancel(alice, 'it mended itself', minutesLater(5))).toEqual({
+      kind: 'TICKET_CANCEL',
+      reason: 'it mended itself',
+    });
+    expect(ticket).toMatchObject({ status: 'CANCELLED', endedAt: minutesLater(5) });
+  });
+
+  test('nobody else may', () => {
+    const ticket = newTicket();
+    expect(refusalOf(() => ticket.cancel(carol, null, at)).code).toBe('FORBIDDEN');
+    expect(ticket.status).toBe('PENDING_APPROVAL');
+  });
+
+  test.for(decided)('nobody may when it is %s', (status) => {
+    const ticket = newTicket({ status });
+    expect(refusalOf(() => ticket.cancel(alice, null, at)).code).toBe('CONFLICT');
+    expect(ticket.status).toBe(status);
+  });
+
+  test('one that nobody decided has expired when it should have, not when that was noticed', () => {
+    const ticket = newTicket();
+    expect(ticket.expire()).toEqual({ kind: 'TICKET_EXPIRE', decideBy: minutesLater(60).toISOString() });
+    expect(ticket).toMatchObject({ status: 'EXPIRED', endedAt: minutesLater(60) });
+  });
+});
+
+describe('completing a ticket early', () => {
+  const withTokens: TicketStatus[] = ['AUTHORIZED', 'REDEPLOYING'];
+
+  test.for(withTokens)('the requester may while it is %s, and the summary stands in its last record', (status) => {
+    const ticket = newTicket({ status });
+    ticket.completeEarly(alice, 'well again');
+    expect(ticket.status).toBe(status);
+    const [fact] = ticket.settle({ unfinished: 0, liveGrants: 0, succeeded: 1, failed: 0 }, minutesLater(5));
+    expect(fact).toEqual({ kind: 'TICKET_COMPLETE', result: 'SUCCEEDED', summary: 'well again' });
+  });
+
+  test('nobody else may', () => {
+    expect(refusalOf(() => newTicket({ status: 'AUTHORIZED' }).completeEarly(carol, null)).code).toBe('FORBIDDEN');
+  });
+
+  test.for(ticketStatuses.filter((status) => !withTokens.includes(status)))('nobody may while it is %s', (status) => {
+    expect(refusalOf(() => newTicket({ status }).completeEarly(alice, null)).code).toBe('CONFLICT');
   });
 });
 

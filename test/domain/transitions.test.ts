@@ -41,7 +41,7 @@ function describeSteps<Status extends string>(
   const pairs = statuses.flatMap((from) => statuses.map((to) => ({ from, to })));
   const isAllowed = ({ from, to }: { from: Status; to: Status }) => allowed.get(from)!.includes(to);
 
-  describe(what, () => {
+  describe(`every step of ${what}`, () => {
     test('names every status once', () => {
       expect([...allowed.keys()].sort()).toEqual([...statuses].sort());
       expect(Object.keys(table).sort()).toEqual([...statuses].sort());

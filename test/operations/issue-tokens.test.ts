@@ -46,11 +46,21 @@ afterAll(async () => {
 
 const redisGoesAway = async () => {
   await ownRedis.stop();
-  await until('its absence is noticed', () => lonely.desk.tokens.ping().then(() => false as const, () => true));
+  await until('its absence is noticed', () =>
+    lonely.desk.tokens.ping().then(
+      () => false as const,
+      () => true,
+    ),
+  );
 };
 const redisComesBack = async () => {
   ownRedis = await startRedis({ port: Number(new URL(ownRedis.url).port) });
-  await until('its return is noticed', () => lonely.desk.tokens.ping().then(() => true, () => false as const));
+  await until('its return is noticed', () =>
+    lonely.desk.tokens.ping().then(
+      () => true,
+      () => false as const,
+    ),
+  );
 };
 
 /** As a process does whose Redis goes away just after it looked: the approval is committed, no key is written. */
@@ -73,7 +83,7 @@ async function approveAndLoseRedis(ticketNo: string): Promise<string> {
 
 test("the token lies under the guide's key, with the guide's fields, and vanishes at its very millisecond", async () => {
   const odd = person('ali ce:{ü}%', 'ADMIN');
-  const { ticketNo, id } = await ticketFor({ ...replica.desk }, application);
+  const { ticketNo, id } = await ticketFor(replica.desk, application);
   await world.sql('update ticket set username = ?, subject = ? where id = ?', [odd.username, odd.subject, id]);
   await approve(replica.desk, carol, { ticketNo });
   const [grant] = await world.sql<{ expires: string; approved: string }>(

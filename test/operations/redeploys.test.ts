@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findOperation } from '../../src/operations/reads.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
-import { alice, authorizedTicket, deployApplication, openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
+import {
+  alice,
+  authorizedTicket,
+  deployApplication,
+  openTestWorld,
+  type Replica,
+  type TestWorld,
+} from '../support/desk.ts';
 import { until } from '../support/wait.ts';
 
 let world: TestWorld;

@@ -22,10 +22,7 @@ let other: Replica;
 let application: string;
 beforeAll(async () => {
   world = await openTestWorld();
-  [replica, other] = await Promise.all([
-    world.openReplica({ follows: false }),
-    world.openReplica({ follows: false }),
-  ]);
+  [replica, other] = await Promise.all([world.openReplica({ follows: false }), world.openReplica({ follows: false })]);
   application = await registeredApplication(replica.desk, { env: 'production', team: 'backend' });
 });
 afterAll(() => world.close());
@@ -79,7 +76,11 @@ describe('asking', () => {
     ['half a character in the reason', () => inputWith({ reason: 'fails \ud83d' }), ['input.reason']],
     ['an unknown category', () => inputWith({ category: 'FUN' }), ['input.category']],
     ['no entry', () => inputWith({ entries: [] }), ['input.entries']],
-    ['an empty application name', () => inputWith({}, { applicationName: '' }), ['input.entries.0.detail.applicationName']],
+    [
+      'an empty application name',
+      () => inputWith({}, { applicationName: '' }),
+      ['input.entries.0.detail.applicationName'],
+    ],
     [
       'one application twice',
       () => inputWith({ entries: [1, 2].map(() => ({ detail: { applicationName: application } })) }),
@@ -180,7 +181,11 @@ describe('deciding', () => {
     const third = person('erin', 'APPROVER');
     expect((await refusalOf(approve(replica.desk, third, { ticketNo }))).code).toBe('CONFLICT');
     expect((await refusalOf(reject(replica.desk, third, { ticketNo }))).code).toBe('CONFLICT');
-    expect(await world.sql('select 1 from redeploy_grant where ticket_id = (select id from ticket where ticket_no = ?)', [ticketNo])).toEqual([]);
+    expect(
+      await world.sql('select 1 from redeploy_grant where ticket_id = (select id from ticket where ticket_no = ?)', [
+        ticketNo,
+      ]),
+    ).toEqual([]);
   });
 
   test('nobody decides any more once the time to decide is over', async () => {

@@ -40,7 +40,9 @@ export type TestWorld = {
   close: () => Promise<void>;
 };
 
-export async function openTestWorld(options: { readyMilliseconds?: number } = {}): Promise<TestWorld> {
+export async function openTestWorld(
+  options: { readyMilliseconds?: number; mustBeSimulated?: boolean } = {},
+): Promise<TestWorld> {
   const [database, cluster] = await Promise.all([createTestDatabase(), openTestCluster(options)]);
   const redisUrl = inject('redisUrl');
   const owner = openDatabase(database.ownerUrl, 2);

@@ -1,6 +1,7 @@
 import { createClient, type Client } from 'graphql-ws';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { inject } from 'vitest';
+import { openDatabase } from '../../src/adapters/database/database.ts';
 import { readConfig } from '../../src/config.ts';
 import { type Issuer, startIssuer } from '../../src/sandbox/issuer.ts';
 import { type Service, startService } from '../../src/service.ts';
@@ -19,8 +20,10 @@ export type TestServices = {
   cluster: TestCluster;
   issuer: Issuer;
   redisUrl: string;
+  /** As the database's owner, who may change what the service may not. */
+  sql: <Row extends object>(text: string, params?: unknown[]) => Promise<Row[]>;
   /** Another replica over the same dependencies. */
-  start: (env?: Record<string, string>) => Promise<Service>;
+  start: (env?: Record<string, string>, log?: Logger) => Promise<Service>;
   signIn: (username: string, ...roles: string[]) => Promise<string>;
   close: () => Promise<void>;
 };
@@ -33,9 +36,14 @@ export async function openTestServices(options: { readyMilliseconds?: number } =
   ]);
   const services: Service[] = [];
   const redisUrl = inject('redisUrl');
+  const owner = openDatabase(database.ownerUrl, 2);
   return {
-    ...{ database, cluster, issuer, redisUrl },
-    start: async (env = {}) => {
+    database,
+    cluster,
+    issuer,
+    redisUrl,
+    sql: <Row extends object>(text: string, params: unknown[] = []) => owner.em.fork().execute<Row[]>(text, params),
+    start: async (env = {}, log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })) => {
       const config = readConfig({
         PORT: '0',
         DATABASE_URL: database.serviceUrl,
@@ -46,13 +54,14 @@ export async function openTestServices(options: { readyMilliseconds?: number } =
         REDEPLOYS_PER_HOUR: '1000',
         ...env,
       });
-      const service = await startService(config, pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' }));
+      const service = await startService(config, log);
       services.push(service);
       return service;
     },
     signIn: (username, ...roles) => issuer.sign({ subject: `subject-of-${username}`, username, roles }),
     close: async () => {
       for (const service of services) await service.stop();
+      await owner.close(true);
       await issuer.stop();
       await cluster.close();
       await database.drop();

@@ -44,7 +44,7 @@ export function oidcSignIn(settings: OidcSettings): VerifySignIn {
       return { actor: actorOf(payload, settings), expiresAt: new Date(payload.exp! * 1000) };
     } catch (error) {
       if (error instanceof RedeployError) throw error;
-      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout) && isAboutToken(error)) {
+      if (error instanceof errors.JOSEError && isAboutToken(error)) {
         throw unauthenticated(`the sign-in token is not accepted: ${error.message}`, error);
       }
       throw new RedeployError(
@@ -57,8 +57,10 @@ export function oidcSignIn(settings: OidcSettings): VerifySignIn {
   };
 }
 
-/** A plain JOSEError is about the key set's HTTP answer, its subclasses about the token. */
-const isAboutToken = (error: errors.JOSEError): boolean => error.constructor !== errors.JOSEError;
+/** A plain JOSEError is about the key set's HTTP answer, as two of its subclasses are; the others are about the token. */
+const isAboutToken = (error: errors.JOSEError): boolean =>
+  error.constructor !== errors.JOSEError &&
+  !(error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid);
 
 async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
@@ -70,22 +72,27 @@ async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
 }
 
 function actorOf(payload: JWTPayload, settings: OidcSettings): Actor {
-  const username = claimAt(payload, settings.usernameClaim);
-  if (typeof username !== 'string' || !isReadable(username)) {
-    throw unauthenticated(`the sign-in token lacks a usable ${settings.usernameClaim}`);
-  }
+  const username = readableAt(payload, settings.usernameClaim);
+  const subject = readableAt(payload, 'sub');
   const known = new Set<string>(roles);
   return {
     issuer: payload.iss!,
-    subject: payload.sub!,
+    subject,
     username,
     roles: stringsAt(payload, settings.rolesClaim).filter((role): role is Role => known.has(role)),
     groups: stringsAt(payload, settings.groupsClaim),
   };
 }
 
+/** OpenID Connect allows a subject 255 characters. */
 const isReadable = (name: string): boolean =>
-  name.length > 0 && name.length <= 253 && name.isWellFormed() && !/\p{Cc}/u.test(name);
+  name.length > 0 && name.length <= 255 && name.isWellFormed() && !/\p{Cc}/u.test(name);
+
+function readableAt(payload: JWTPayload, path: string): string {
+  const value = claimAt(payload, path);
+  if (typeof value === 'string' && isReadable(value)) return value;
+  throw unauthenticated(`the sign-in token lacks a usable ${path}`);
+}
 
 /** Keycloak's realm_access.roles and the like; a claim whose own name has dots is found whole first. */
 function claimAt(payload: JWTPayload, path: string): unknown {

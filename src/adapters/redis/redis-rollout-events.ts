@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { RolloutEvent, RolloutEvents } from '../../domain/rollout.ts';
+import { type RolloutEvent, type RolloutEvents, rolloutStatuses } from '../../domain/rollout.ts';
 
 const channelOf = (operationId: string): string => `APPLICATION:REDEPLOY:ROLLOUT:${operationId}`;
 
@@ -65,11 +65,23 @@ export class RedisRolloutEvents implements RolloutEvents {
     const listening = this.listeners.get(channel);
     if (!listening) return;
     try {
-      const event = JSON.parse(message) as RolloutEvent;
-      const whole = { ...event, at: new Date(event.at) };
-      for (const listener of listening) listener(whole);
+      const event = readEvent(channel, message);
+      for (const listener of listening) listener(event);
     } catch (error) {
       this.log.warn({ channel, reason: (error as Error).message }, 'event not understood');
     }
   }
+}
+
+/** What somebody else published must not get into a subscriber's order. */
+function readEvent(channel: string, message: string): RolloutEvent {
+  const event = JSON.parse(message) as RolloutEvent;
+  const at = new Date(event.at);
+  const isOne =
+    channelOf(event.operationId) === channel &&
+    Number.isSafeInteger(event.sequence) &&
+    rolloutStatuses.includes(event.status) &&
+    !Number.isNaN(at.getTime());
+  if (!isOne) throw new Error('not an event of this operation');
+  return { ...event, at };
 }

@@ -84,6 +84,7 @@ export class Migration20261123000000Initial extends Migration {
         "decide_by" timestamptz(3) not null,
         "approved_at" timestamptz(3) null,
         "ended_at" timestamptz(3) null,
+        "summary" text null,
         "audit_sequence" int not null default 0,
         "audit_hash" text null
       );
@@ -123,6 +124,7 @@ export class Migration20261123000000Initial extends Migration {
       create table "redeploy_grant" (
         "id" serial primary key,
         "ticket_id" int not null,
+        "ticket_no" text not null,
         "entry_id" int not null,
         "application_name" text not null,
         "issuer" text not null,
@@ -132,11 +134,13 @@ export class Migration20261123000000Initial extends Migration {
         "expires" timestamptz(3) not null,
         "revoked_at" timestamptz(3) null,
         "revoked_reason" text null,
+        "ended_at" timestamptz(3) null,
         "uses" int not null default 0,
         "max_uses" int null
       );
       create index "redeploy_grant_ticket_index" on "redeploy_grant" ("ticket_id");
       alter table "redeploy_grant" add constraint "redeploy_grant_entry_unique" unique ("entry_id");
+      create index "redeploy_grant_open_index" on "redeploy_grant" ("expires") where ended_at is null;
       create index "redeploy_grant_lookup_index" on "redeploy_grant" ("application_name", "username", "expires");
 
       create table "operation" (

@@ -1,0 +1,40 @@
+import type { Application } from '../domain/application.ts';
+import type { Target } from '../domain/cluster.ts';
+import { mayReadApplication } from '../domain/permissions.ts';
+import type { Actor } from '../domain/person.ts';
+import type { Dependencies } from './dependencies.ts';
+import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
+import { applicationNotFound } from './tickets.ts';
+import { reading } from './transaction.ts';
+
+type Deps = Pick<Dependencies, 'orm'>;
+
+const columns = ['id', 'name', 'businessTags', 'owners', 'createdAt', 'updatedAt'] as const;
+/** Targets stand in the row only where the registration itself is gone from the database. */
+export type ApplicationRow = Pick<Application, (typeof columns)[number]> & { lastTargets?: Target[] };
+export const applicationRows: RowSource<ApplicationRow> = {
+  table: 'application',
+  columns,
+  instants: ['createdAt', 'updatedAt'],
+};
+
+type TargetRow = Target & { applicationId: number };
+const targetRows: RowSource<TargetRow> = {
+  table: 'application_target',
+  columns: ['applicationId', 'cluster', 'clusterUid', 'namespace', 'deploymentName'],
+  instants: [],
+};
+
+/** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
+export async function findApplication(deps: Deps, actor: Actor, name: string): Promise<ApplicationRow> {
+  const [row] = await reading(deps, (em) => readRows(em, applicationRows, 'where name = ?', [name]));
+  if (!row || !mayReadApplication(actor, row.owners)) throw applicationNotFound(name);
+  return row;
+}
+
+export const targetsOfApplications = async (deps: Deps, ids: readonly number[]): Promise<Target[][]> => {
+  const rows = await reading(deps, (em) =>
+    readRows(em, targetRows, 'where application_id = any(?::int[]) order by position', [arrayOf(ids)]),
+  );
+  return groupBy(rows, ids, (row) => row.applicationId);
+};

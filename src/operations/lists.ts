@@ -1,0 +1,163 @@
+import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
+import { mayDecide, mayReadAudit, requirePermission, seesEverything } from '../domain/permissions.ts';
+import type { Actor } from '../domain/person.ts';
+import type { RolloutStatus } from '../domain/rollout.ts';
+import type { TicketCategory, TicketStatus } from '../domain/ticket.ts';
+import { type ApplicationRow, applicationRows } from './application-reads.ts';
+import type { Dependencies } from './dependencies.ts';
+import {
+  auditRows,
+  type AuditRow,
+  isUuid,
+  type OperationRow,
+  operationRows,
+  type Page,
+  pageOf,
+  type TicketRow,
+  ticketRows,
+} from './reads.ts';
+import { Conditions } from './rows.ts';
+import { grantRows, type RedeployToken, showGrant } from './tokens.ts';
+import { databaseNow, reading } from './transaction.ts';
+
+/*
+ * The lists, newest first. Each shows only what the viewer may know of; a filter narrows it further.
+ */
+
+type Deps = Pick<Dependencies, 'orm'>;
+type Filter<T> = { [K in keyof T]?: T[K] | null } | null | undefined;
+
+export type TicketFilter = Filter<{
+  awaitingMyDecision: boolean;
+  status: readonly TicketStatus[];
+  category: readonly TicketCategory[];
+  username: string;
+  applicationName: string;
+  createdAfter: Date;
+  createdBefore: Date;
+}>;
+
+export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page: Page): Promise<TicketRow[]> {
+  const where = new Conditions();
+  if (!seesEverything(actor)) where.add('issuer = ? and subject = ?', actor.issuer, actor.subject);
+  if (filter?.awaitingMyDecision) {
+    where.add(`status = 'PENDING_APPROVAL' and decide_by > clock_timestamp() and ?::boolean`, mayDecide(actor));
+    where.add('not (issuer = ? and subject = ?)', actor.issuer, actor.subject);
+    where.add(
+      'not exists (select from approval a where a.ticket_id = it.id and a.issuer = ? and a.subject = ?)',
+      actor.issuer,
+      actor.subject,
+    );
+  }
+  where.oneOf('status', filter?.status);
+  where.oneOf('category', filter?.category);
+  where.equals('username', filter?.username);
+  if (filter?.applicationName != null) {
+    where.add(
+      'exists (select from ticket_entry e where e.ticket_id = it.id and e.application_name = ?)',
+      filter.applicationName,
+    );
+  }
+  where.between('created_at', filter?.createdAfter, filter?.createdBefore);
+  return reading(deps, (em) => pageOf(em, ticketRows, 'id', 'desc', 'int', where.text, where.values, page));
+}
+
+export type OperationFilter = Filter<{
+  rolloutStatus: readonly RolloutStatus[];
+  username: string;
+  applicationName: string;
+  cluster: string;
+  namespace: string;
+  startedAfter: Date;
+  startedBefore: Date;
+}>;
+
+export function listOperations(deps: Deps, actor: Actor, filter: OperationFilter, page: Page): Promise<OperationRow[]> {
+  const where = new Conditions();
+  if (!seesEverything(actor)) where.add('issuer = ? and subject = ?', actor.issuer, actor.subject);
+  where.oneOf('rollout_status', filter?.rolloutStatus);
+  where.equals('username', filter?.username);
+  where.equals('application_name', filter?.applicationName);
+  where.equals('cluster', filter?.cluster);
+  where.equals('namespace', filter?.namespace);
+  where.between('operation_start_time', filter?.startedAfter, filter?.startedBefore);
+  return reading(deps, (em) => pageOf(em, operationRows, 'id', 'desc', 'uuid', where.text, where.values, page));
+}
+
+export type TokenFilter = Filter<{ valid: boolean; username: string; applicationName: string }>;
+
+const isLive = '(revoked_at is null and expires > clock_timestamp() and (max_uses is null or uses < max_uses))';
+
+export function listTokens(deps: Deps, actor: Actor, filter: TokenFilter, page: Page): Promise<RedeployToken[]> {
+  const where = new Conditions();
+  if (!seesEverything(actor)) where.add('issuer = ? and subject = ?', actor.issuer, actor.subject);
+  if (filter?.valid != null) where.add(filter.valid ? isLive : `not ${isLive}`);
+  where.equals('username', filter?.username);
+  where.equals('application_name', filter?.applicationName);
+  return reading(deps, async (em) => {
+    const now = await databaseNow(em);
+    const rows = await pageOf(em, grantRows, 'id', 'desc', 'int', where.text, where.values, page);
+    return rows.map((row) => showGrant(row, now));
+  });
+}
+
+export type ApplicationFilter = Filter<{ name: string; tagKey: string; tagValue: string; namespace: string }>;
+
+export function listApplications(
+  deps: Deps,
+  actor: Actor,
+  filter: ApplicationFilter,
+  page: Page,
+): Promise<ApplicationRow[]> {
+  const where = new Conditions();
+  if (!seesEverything(actor)) {
+    where.add(
+      `(owners -> 'users' @> to_jsonb(?::text) or exists (select from jsonb_array_elements_text(owners -> 'groups') g
+         where g in (select jsonb_array_elements_text(?::jsonb))))`,
+      actor.username,
+      JSON.stringify(actor.groups),
+    );
+  }
+  where.equals('name', filter?.name);
+  if (filter?.tagKey != null) {
+    const tag = { tagKey: filter.tagKey, ...(filter.tagValue == null ? {} : { tagValue: filter.tagValue }) };
+    where.add('business_tags @> ?::jsonb', JSON.stringify([tag]));
+  }
+  if (filter?.namespace != null) {
+    where.add(
+      'exists (select from application_target t where t.application_id = it.id and t.namespace = ?)',
+      filter.namespace,
+    );
+  }
+  return reading(deps, (em) => pageOf(em, applicationRows, 'id', 'desc', 'int', where.text, where.values, page));
+}
+
+export type AuditFilter = Filter<{
+  ticketNo: string;
+  operationId: string;
+  username: string;
+  applicationName: string;
+  namespace: string;
+  level: readonly AuditLevel[];
+  kind: readonly AuditKind[];
+  after: Date;
+  before: Date;
+}>;
+
+/** The whole record. AUDITOR and ADMIN; FORBIDDEN otherwise: one's own story stands with one's tickets. */
+export async function listAuditRecords(deps: Deps, actor: Actor, filter: AuditFilter, page: Page): Promise<AuditRow[]> {
+  requirePermission(mayReadAudit(actor), 'only AUDITOR and ADMIN read the whole record', 'Read ticket.auditTrail.');
+  const where = new Conditions();
+  where.equals('ticket_no', filter?.ticketNo);
+  if (filter?.operationId != null) {
+    if (!isUuid(filter.operationId)) return [];
+    where.equals('operation_id', filter.operationId);
+  }
+  where.equals('username', filter?.username);
+  where.equals('application_name', filter?.applicationName);
+  where.equals('namespace', filter?.namespace);
+  where.oneOf('level', filter?.level);
+  where.oneOf('kind', filter?.kind);
+  where.between('at', filter?.after, filter?.before);
+  return reading(deps, (em) => pageOf(em, auditRows, 'id', 'desc', 'bigint', where.text, where.values, page));
+}

@@ -1,0 +1,50 @@
+import { Grant } from '../domain/grant.ts';
+import type { Actor } from '../domain/person.ts';
+import type { Ticket } from '../domain/ticket.ts';
+import { recordFacts } from './audit.ts';
+import type { Dependencies } from './dependencies.ts';
+import { readCancelInput, readCompleteInput } from './inputs.ts';
+import { lockTicket } from './ticket-locks.ts';
+import { settleTicket } from './ticket-settlement.ts';
+import { removeCopies } from './token-copies.ts';
+import { inTransaction } from './transaction.ts';
+
+/** Takes a ticket back before it is decided. Only its requester. */
+export async function cancelTicket(
+  deps: Dependencies,
+  actor: Actor,
+  input: { ticketNo: string; reason?: string | null },
+): Promise<Ticket> {
+  const { ticketNo, reason } = readCancelInput(input);
+  return inTransaction(deps, async (em, now) => {
+    const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
+    recordFacts(em, ticket, actor, now, {}, [ticket.cancel(actor, reason, now)]);
+    return ticket;
+  });
+}
+
+/**
+ * The requester is done: the ticket's tokens end now, and the ticket is completed at once or with its last operation.
+ * Only its requester.
+ */
+export async function completeTicket(
+  deps: Dependencies,
+  actor: Actor,
+  input: { ticketNo: string; summary?: string | null },
+): Promise<Ticket> {
+  const { ticketNo, summary } = readCompleteInput(input);
+  const { ticket, ended } = await inTransaction(deps, async (em, now) => {
+    const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
+    ticket.completeEarly(actor, summary);
+    const ended = await em.find(Grant, { ticket, endedAt: null });
+    for (const grant of ended) {
+      const { applicationName } = grant;
+      const fact = grant.isLive(now) ? grant.revoke(now, 'its ticket was completed') : grant.expire();
+      recordFacts(em, ticket, actor, now, { applicationName }, [fact]);
+    }
+    await settleTicket(em, ticket, now);
+    return { ticket, ended };
+  });
+  await removeCopies(deps, ended);
+  return ticket;
+}

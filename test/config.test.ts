@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig } from '../src/config.ts';
+
+type Environment = Parameters<typeof readConfig>[0];
+
+const enough = {
+  DATABASE_URL: 'postgresql://service@db.test/redeploy',
+  REDIS_URL: 'redis://redis.test:6379',
+  OIDC_ISSUER: 'https://issuer.test',
+};
+
+const faultsOf = (env: Environment): string[] => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+};
+
+test('what must be set is enough, and everything else has a sound default', () => {
+  expect(readConfig(enough)).toEqual({
+    host: '127.0.0.1',
+    port: 4000,
+    databaseUrl: enough.DATABASE_URL,
+    databaseMigrationUrl: null,
+    redisUrl: enough.REDIS_URL,
+    kubernetes: {},
+    oidc: {
+      issuer: enough.OIDC_ISSUER,
+      audience: 'cratos-redeploy',
+      usernameClaim: 'preferred_username',
+      rolesClaim: 'roles',
+      groupsClaim: 'groups',
+    },
+    logLevel: 'info',
+    limits: {
+      tokenHours: 2,
+      pendingTicketHours: 24,
+      tokenIssueSeconds: 30,
+      redeploysPerMinute: 1,
+      redeploysPerHour: 10,
+      patchWithinSeconds: 60,
+      rolloutTimeoutSeconds: 900,
+      verifyTimeoutSeconds: 300,
+      failFast: { pullErrorSeconds: 30, configErrorSeconds: 10, crashLoopRestarts: 3 },
+    },
+  });
+});
+
+test('every setting is taken over', () => {
+  const config = readConfig({
+    ...enough,
+    HOST: '::1',
+    PORT: '8080',
+    DATABASE_MIGRATION_URL: 'postgres://owner@db.test/redeploy',
+    KUBECONFIG: '/etc/kubeconfig',
+    KUBE_CONTEXTS: 'main, spare ,',
+    KUBE_NAMESPACES: 'production',
+    OIDC_AUDIENCE: 'desk',
+    OIDC_USERNAME_CLAIM: 'email',
+    OIDC_ROLES_CLAIM: 'realm_access.roles',
+    OIDC_GROUPS_CLAIM: 'teams',
+    LOG_LEVEL: 'debug',
+    TOKEN_HOURS: '0.5',
+    ROLLOUT_TIMEOUT_SECONDS: '60',
+    PULL_ERROR_SECONDS: '0',
+  });
+  expect(config).toMatchObject({
+    host: '::1',
+    port: 8080,
+    databaseMigrationUrl: 'postgres://owner@db.test/redeploy',
+    kubernetes: { kubeconfig: '/etc/kubeconfig', contexts: ['main', 'spare'], namespaces: ['production'] },
+    oidc: { audience: 'desk', usernameClaim: 'email', rolesClaim: 'realm_access.roles', groupsClaim: 'teams' },
+    logLevel: 'debug',
+    limits: { tokenHours: 0.5, rolloutTimeoutSeconds: 60, failFast: { pullErrorSeconds: 0 } },
+  });
+});
+
+test('what is missing is named, all of it at once', () => {
+  expect(faultsOf({})).toEqual(['DATABASE_URL is not set', 'REDIS_URL is not set', 'OIDC_ISSUER is not set']);
+});
+
+test('what is missing and what is wrong is named together, one line each', () => {
+  const faults = faultsOf({
+    REDIS_URL: 'http://redis.test',
+    OIDC_ISSUER: 'issuer.test',
+    PORT: '65536',
+    LOG_LEVEL: 'loud',
+    TOKEN_HOURS: '25',
+    REDEPLOYS_PER_HOUR: '1.5',
+    ROLLOUT_TIMEOUT_SECONDS: 'soon',
+  });
+  expect(faults.map((fault) => fault.replace(/ .*/, '')).sort()).toEqual([
+    'DATABASE_URL',
+    'LOG_LEVEL',
+    'OIDC_ISSUER',
+    'PORT',
+    'REDEPLOYS_PER_HOUR',
+    'REDIS_URL',
+    'ROLLOUT_TIMEOUT_SECONDS',
+    'TOKEN_HOURS',
+  ]);
+});
+
+describe('an empty value counts as unset', () => {
+  test.for(['', ' '])('%j', (empty) => {
+    const blank = Object.fromEntries(
+      ['HOST', 'PORT', 'TOKEN_HOURS', 'KUBECONFIG', 'LOG_LEVEL'].map((name) => [name, empty]),
+    );
+    expect(readConfig({ ...enough, ...blank })).toEqual(readConfig(enough));
+    expect(faultsOf({ ...enough, REDIS_URL: empty })).toEqual(['REDIS_URL is not set']);
+  });
+});
+
+test.for([
+  ['PORT', '-1'],
+  ['PORT', 'http'],
+  ['TOKEN_HOURS', '0'],
+  ['PENDING_TICKET_HOURS', '-1'],
+  ['REDEPLOYS_PER_MINUTE', '0'],
+  ['REDEPLOYS_PER_HOUR', 'Infinity'],
+  ['PATCH_WITHIN_SECONDS', '0'],
+  ['ROLLOUT_TIMEOUT_SECONDS', '0'],
+  ['VERIFY_TIMEOUT_SECONDS', '0'],
+  ['CRASH_LOOP_RESTARTS', '0'],
+  ['CONFIG_ERROR_SECONDS', '-1'],
+  ['DATABASE_URL', 'mysql://db.test/redeploy'],
+  ['DATABASE_MIGRATION_URL', 'db.test'],
+  ['OIDC_ISSUER', 'ftp://issuer.test'],
+] as const)('%s cannot be %s', ([name, value]) => {
+  expect(faultsOf({ ...enough, [name]: value })).toEqual([expect.stringMatching(`^${name} `)]);
+});
+
+test('no fault repeats the value: it may hold a password', () => {
+  const secret = 's3cr3t-p4ss';
+  const wrong = Object.fromEntries(
+    ['DATABASE_URL', 'DATABASE_MIGRATION_URL', 'REDIS_URL', 'OIDC_ISSUER', 'PORT', 'LOG_LEVEL', 'TOKEN_HOURS'].map(
+      (name) => [name, `postgresql//service:${secret}@db.test:port/redeploy`],
+    ),
+  );
+  const faults = faultsOf(wrong);
+  expect(faults).toHaveLength(7);
+  expect(faults.join('\n')).not.toContain(secret);
+  expect(faults.join('\n')).not.toContain('db.test');
+});
+
+test('what the environment holds besides is none of its business', () => {
+  expect(readConfig({ ...enough, PATH: '/bin', HOME: undefined })).toEqual(readConfig(enough));
+});

@@ -1,0 +1,97 @@
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../../src/app.ts';
+import type { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
+import type { RolloutEvent, RolloutState, RolloutStatus } from '../../src/domain/rollout.ts';
+import { RedeployError } from '../../src/domain/errors.ts';
+import type { VerifySignIn } from '../../src/domain/sign-in.ts';
+import { LiveRollouts } from '../../src/graphql/live-rollouts.ts';
+import { redeploy } from '../../src/operations/redeploys.ts';
+import { alice, authorizedTicket, deployApplication, type Replica, type TestWorld } from './desk.ts';
+import * as people from './people.ts';
+import { person } from './people.ts';
+
+/** A replica that serves clients; in its sight, so that a test can count what is left. Tokens are usernames. */
+export type LiveReplica = {
+  replica: Replica;
+  live: LiveRollouts;
+  events: RedisRolloutEvents;
+  url: string;
+  subscriptionsUrl: string;
+  stop: () => Promise<void>;
+};
+
+export async function openLiveReplica(
+  world: TestWorld,
+  options: { redisUrl?: string; follows?: boolean; lookMs?: number } = {},
+): Promise<LiveReplica> {
+  const { lookMs, follows = false, redisUrl = world.redisUrl } = options;
+  const replica = await world.openReplica({ follows, redisUrl });
+  const live = new LiveRollouts(replica.desk);
+  const { server, close } = createApp(replica.desk, live, signInByName);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const running = new AbortController();
+  const looking = live.run(running.signal, lookMs);
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    ...{ replica, live, events: replica.desk.rolloutEvents as RedisRolloutEvents },
+    url: `http://${address}/graphql`,
+    subscriptionsUrl: `ws://${address}/graphql`,
+    stop: async () => {
+      await close();
+      running.abort();
+      await looking;
+      await replica.stop();
+    },
+  };
+}
+
+const signInByName: VerifySignIn = async (authorization) => {
+  const name = authorization?.replace('Bearer ', '');
+  const known = Object.values(people).find((one) => typeof one === 'object' && one.username === name);
+  if (!name) throw new RedeployError('UNAUTHENTICATED', 'sign in');
+  const actor = typeof known === 'object' ? known : person(name, 'APPLICATION_DEPLOYER');
+  return { actor, expiresAt: new Date(Date.now() + 3_600_000) };
+};
+
+/** An operation whose events the test itself writes, as a follower elsewhere would; nothing is sent to the cluster. */
+export class WrittenRollout {
+  readonly operationId: string;
+  readonly events: RolloutEvent[] = [];
+  private readonly world: TestWorld;
+
+  private constructor(world: TestWorld, operationId: string) {
+    this.world = world;
+    this.operationId = operationId;
+  }
+
+  static async begin(world: TestWorld, { replica: { desk } }: LiveReplica): Promise<WrittenRollout> {
+    const { name } = await deployApplication(world, desk, { replicas: 0 });
+    await authorizedTicket(desk, name);
+    const { id } = await redeploy(desk, alice, { applicationName: name });
+    return new WrittenRollout(world, id);
+  }
+
+  /** Stores the next event; nobody is told. */
+  async record(status: RolloutStatus = 'PROGRESSING', message = 'it goes on'): Promise<RolloutEvent> {
+    const state: RolloutState = {
+      ...{ status, message, newPods: [], newPodCount: 0, terminatedPods: [], terminatedPodCount: 0, failures: [] },
+      replicas: { desired: 0, updated: 0, ready: 0, available: 0, old: 0 },
+    };
+    const success = { COMPLETED: true, FAILED: false }[status as string] ?? null;
+    const [row] = await this.world.sql<{ sequence: number; at: string }>(
+      `with counted as (
+         update operation set sequence = sequence + 1, rollout_status = ?, success = ?, last_update_time = now()
+         where id = ? returning id, sequence, last_update_time)
+       insert into operation_event (operation_id, sequence, status, at, state)
+         select id, sequence, ?, last_update_time, ?::jsonb from counted returning sequence, at`,
+      [status, success, this.operationId, status, JSON.stringify(state)],
+    );
+    const event = { ...state, operationId: this.operationId, sequence: row!.sequence, at: new Date(row!.at) };
+    this.events.push(event);
+    return event;
+  }
+
+  get last(): number {
+    return this.events.at(-1)?.sequence ?? 1;
+  }
+}
