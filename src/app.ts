@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import { GraphQLError } from 'graphql';
-import { useServer } from 'graphql-ws/use/ws';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import type { Actor } from './domain/person.ts';
@@ -11,7 +10,7 @@ import { maskErrors } from './graphql/errors.ts';
 import type { LiveRollouts } from './graphql/live-rollouts.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
-import { webSocketOptions } from './web-sockets.ts';
+import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
 /** Larger than any document that makes sense here. */
@@ -52,7 +51,7 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
     maxPayload: longestMessageBytes,
     perMessageDeflate: false,
   });
-  const subscriptions = useServer({ ...webSocketOptions(desk, live, verifySignIn, mask), isProd: true }, sockets);
+  serveWebSockets(sockets, webSocketOptions(desk, live, verifySignIn, mask), desk.log);
   return {
     server,
     close: async () => {
@@ -63,7 +62,8 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
         for (const socket of sockets.clients) socket.terminate();
         server.closeAllConnections();
       }, finishWithinMs);
-      await subscriptions.dispose(); // 1001 Going away
+      for (const socket of sockets.clients) socket.close(1001, 'Going away');
+      sockets.close();
       await closed;
       clearTimeout(patience);
       clearInterval(idle);

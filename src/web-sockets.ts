@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { type DocumentNode, type ExecutionResult, GraphQLError, validate } from 'graphql';
-import { CloseCode, type ServerOptions } from 'graphql-ws';
-import type { Extra } from 'graphql-ws/use/ws';
-import type { WebSocket } from 'ws';
+import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
+import type { Logger } from 'pino';
+import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from './domain/errors.ts';
 import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
@@ -11,7 +10,60 @@ import type { LiveRollouts } from './graphql/live-rollouts.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
 
-type Connection = Extra & { socket: WebSocket; request: IncomingMessage; signIn?: SignIn; expiry?: NodeJS.Timeout };
+type Connection = { socket: WebSocket; signIn?: SignIn; expiry?: NodeJS.Timeout };
+type Options = ServerOptions<Record<string, unknown>, Connection>;
+
+/** A socket that has not answered a ping by the next one is gone. */
+const pingMs = 12_000;
+
+/**
+ * Serves graphql-ws's protocol on a WebSocket server. Not with its own adapter for ws, which writes whatever a
+ * client does wrong to stderr with a stack.
+ */
+export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): void {
+  const protocol = makeServer(options);
+  sockets.options.handleProtocols = handleProtocols;
+  sockets.on('connection', (socket) => {
+    // A frame that is wrong or too long: ws has closed with the fitting code.
+    socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
+    const pings = keepAlive(socket);
+    const closed = protocol.opened(
+      {
+        protocol: socket.protocol,
+        // Resolves when the message has left, so that a slow client is not sent more than it takes.
+        send: (data) =>
+          new Promise((resolve, reject) => {
+            if (isOpen(socket)) socket.send(data, (error) => (error ? reject(error) : resolve()));
+            else resolve();
+          }),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (take) =>
+          socket.on('message', (data: Buffer) => {
+            take(data.toString()).catch((error: unknown) => {
+              if (!isOpen(socket)) return;
+              log.warn({ err: error }, 'WebSocket message not handled');
+              socket.close(CloseCode.InternalServerError, 'Internal server error');
+            });
+          }),
+      },
+      { socket },
+    );
+    socket.once('close', (code, reason) => {
+      clearInterval(pings);
+      closed(code, reason.toString()).catch((error: unknown) => log.error({ err: error }, 'WebSocket not cleaned up'));
+    });
+  });
+}
+
+function keepAlive(socket: WebSocket): NodeJS.Timeout {
+  let isAlive = true;
+  socket.on('pong', () => (isAlive = true));
+  return setInterval(() => {
+    if (!isAlive) return socket.terminate();
+    isAlive = false;
+    socket.ping();
+  }, pingMs);
+}
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
 export function webSocketOptions(
@@ -19,7 +71,7 @@ export function webSocketOptions(
   live: LiveRollouts,
   verifySignIn: VerifySignIn,
   mask: (error: unknown) => GraphQLError,
-): ServerOptions<Record<string, unknown>, Connection> {
+): Options {
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   return {
     connectionInitWaitTimeout: 5_000,

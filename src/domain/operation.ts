@@ -91,11 +91,21 @@ export class Operation extends OperationSchema.class {
     return isFinal(rolloutTransitions, this.rolloutStatus);
   }
 
+  /** What the patch is conditional on, and what stood there before it: the object as it was read last. */
+  startFrom(deployment: DeploymentSnapshot): void {
+    this.resourceVersion = deployment.resourceVersion;
+    this.progressingBefore = progressingUpdate(deployment);
+    this.previousImage = imagesOf(deployment);
+    this.previousReplicas = deployment.replicas;
+  }
+
   /** The patch stands in the cluster: the object or one of its ReplicaSets carries this operation's id. */
   land(deployment: DeploymentSnapshot, at: Date): AuditFact<'DEPLOYMENT_UPDATE'> {
     if (this.landedAt) throw new Error(`operation ${this.id} has landed already`);
     this.landedAt = at;
-    this.generation = deployment.generation;
+    // Found by its ReplicaSet only: the template that stands there now is somebody's newer one, of a later generation.
+    const isReplaced = deployment.templateOperationId !== this.id;
+    this.generation = deployment.generation - Number(isReplaced);
     this.currentImage = imagesOf(deployment);
     this.currentReplicas = deployment.replicas;
     return {
@@ -223,6 +233,10 @@ export function firstState(deployment: DeploymentSnapshot, oldPods: readonly str
 /** The containers' images in order, comma-separated. */
 export const imagesOf = (deployment: DeploymentSnapshot): string =>
   deployment.containers.map(({ image }) => image).join(',');
+
+/** When the condition Progressing was last updated, as Kubernetes wrote it; null where it has none. */
+export const progressingUpdate = ({ conditions }: DeploymentSnapshot): string | null =>
+  conditions.find(({ type }) => type === 'Progressing')?.lastUpdateTime ?? null;
 
 /** RFC 3339 in whole seconds, as kubectl writes restartedAt. */
 export const toWholeSeconds = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');

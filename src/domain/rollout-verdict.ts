@@ -106,13 +106,21 @@ function doomedGrace(ours: PodSnapshot[], failures: PodFailure[], failFast: Fail
  * change of spec.replicas.
  */
 function isSuperseded(attempt: Attempt, deployment: DeploymentSnapshot, ours: ReplicaSetSnapshot | undefined): boolean {
+  const isNewer = ours
+    ? deployment.revision > ours.revision
+    : deployment.templateOperationId !== attempt.operationId && !deployment.paused;
   return (
-    deployment.templateOperationId !== attempt.operationId &&
+    isNewer &&
     deployment.generation > attempt.generation &&
-    deployment.status.observedGeneration >= deployment.generation &&
-    (ours ? deployment.revision > ours.revision : !deployment.paused)
+    deployment.status.observedGeneration >= deployment.generation
   );
 }
+
+/** Somebody's new image leaves our annotation in the template, so that their ReplicaSet carries it, too: ours came first. */
+const findOurs = (replicaSets: readonly ReplicaSetSnapshot[], operationId: string): ReplicaSetSnapshot | undefined =>
+  replicaSets
+    .filter((set) => set.templateOperationId === operationId)
+    .toSorted((one, other) => one.revision - other.revision)[0];
 
 /** What evicts or preempts a pod leaves it behind, ended, for as long as its ReplicaSet lives: it is no part of the rollout. */
 const isLeftBehind = (pod: PodSnapshot): boolean =>
@@ -132,7 +140,7 @@ function remarkOn(deployment: DeploymentSnapshot): string {
 export function judge(attempt: Attempt, snapshot: RolloutSnapshot, limits: VerdictLimits, now: Date): Verdict {
   const { deployment } = snapshot;
   const isGone = deployment === null || deployment.uid !== attempt.deploymentUid;
-  const ours = snapshot.replicaSets.find((set) => set.templateOperationId === attempt.operationId);
+  const ours = findOurs(snapshot.replicaSets, attempt.operationId);
   const pods = snapshot.pods.filter((pod) => !isLeftBehind(pod));
   const newPods = pods.filter((pod) => pod.replicaSetUid === ours?.uid);
   const otherPods = pods.filter((pod) => pod.replicaSetUid !== ours?.uid);

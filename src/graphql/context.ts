@@ -25,7 +25,7 @@ export const createContext = (desk: Desk, live: LiveRollouts, actor: Actor): Con
   actor,
   desk,
   live,
-  loaders: createLoaders(desk),
+  loaders: createLoaders(desk, actor),
   findOperation: (id) => findOperation(desk, actor, uuidOf(id)),
   perform: (request, input) => perform(desk, actor, request, input),
 });

@@ -1,6 +1,6 @@
 import type { RolloutEvent } from '../domain/rollout.ts';
 import { listOperations } from '../operations/lists.ts';
-import { eventsPage, findOperation, type OperationRow } from '../operations/reads.ts';
+import { findOperation, type OperationRow } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
@@ -113,7 +113,7 @@ builder.node(OperationType, {
           keysetConnection(
             args,
             (event: RolloutEvent) => String(event.sequence),
-            (page) => eventsPage(ctx.desk, operation.id, page),
+            (page) => ctx.loaders.events(operation.id, page),
           ),
       },
       RolloutStatusEventConnection,

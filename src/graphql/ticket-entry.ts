@@ -1,5 +1,5 @@
 import type { EntryRow } from '../operations/reads.ts';
-import { BusinessTagType, TargetType } from './application.ts';
+import { ApplicationType, BusinessTagType, TargetType } from './application.ts';
 import { builder } from './builder.ts';
 import { RedeployTokenType } from './redeploy-token.ts';
 
@@ -17,6 +17,13 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       type: [TargetType],
       description: 'Its targets at that time: what the approval covers.',
       resolve: (entry) => entry.targets,
+    }),
+    application: t.field({
+      type: ApplicationType,
+      nullable: true,
+      description:
+        'As it is registered now; null where it is registered no more, or where the viewer may not know of it.',
+      resolve: (entry, _, ctx) => ctx.loaders.applications.load(entry.applicationName),
     }),
     expectedEffect: t.exposeString('expectedEffect', {
       nullable: true,

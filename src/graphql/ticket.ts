@@ -1,12 +1,5 @@
 import { type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
-import {
-  auditPage,
-  type AuditRow,
-  findTicket,
-  type OperationRow,
-  operationsPage,
-  type TicketRow,
-} from '../operations/reads.ts';
+import { type AuditRow, findTicket, type OperationRow, type TicketRow } from '../operations/reads.ts';
 import { listTickets } from '../operations/lists.ts';
 import { ApprovalType } from './approval.ts';
 import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';
@@ -143,7 +136,7 @@ builder.node(TicketType, {
           keysetConnection(
             args,
             (operation: OperationRow) => operation.id,
-            (page) => operationsPage(ctx.desk, ticket.id, page),
+            (page) => ctx.loaders.operations(ticket.id, page),
           ),
       },
       OperationConnection,
@@ -156,7 +149,7 @@ builder.node(TicketType, {
           keysetConnection(
             args,
             (record: AuditRow) => String(record.sequence),
-            (page) => auditPage(ctx.desk, ticket.id, page),
+            (page) => ctx.loaders.auditTrail(ticket.id, page),
           ),
       },
       AuditRecordConnection,

@@ -3,6 +3,7 @@ import type { Target } from '../domain/cluster.ts';
 import { mayReadApplication } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
 import { reading } from './transaction.ts';
@@ -12,7 +13,10 @@ type Deps = Pick<Dependencies, 'orm'>;
 const columns = ['id', 'name', 'businessTags', 'owners', 'createdAt', 'updatedAt'] as const;
 /** Targets stand in the row only where the registration itself is gone from the database. */
 export type ApplicationRow = Pick<Application, (typeof columns)[number]> & { lastTargets?: Target[] };
-export const applicationRows: RowSource<ApplicationRow> = {
+export const applicationRows: RowList<ApplicationRow> = {
+  key: 'id',
+  order: 'desc',
+  cursor: 'int',
   table: 'application',
   columns,
   instants: ['createdAt', 'updatedAt'],
@@ -37,4 +41,20 @@ export const targetsOfApplications = async (deps: Deps, ids: readonly number[]):
     readRows(em, targetRows, 'where application_id = any(?::int[]) order by position', [arrayOf(ids)]),
   );
   return groupBy(rows, ids, (row) => row.applicationId);
+};
+
+/** By name. Null for what is registered no more and for what this person may not know of. */
+export const applicationsByName = async (
+  deps: Deps,
+  actor: Actor,
+  names: readonly string[],
+): Promise<(ApplicationRow | null)[]> => {
+  const rows = await reading(deps, (em) =>
+    readRows(em, applicationRows, 'where name in (select jsonb_array_elements_text(?::jsonb))', [
+      JSON.stringify(names),
+    ]),
+  );
+  return groupBy(rows, names, (row) => row.name).map(([row]) =>
+    row && mayReadApplication(actor, row.owners) ? row : null,
+  );
 };

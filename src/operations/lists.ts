@@ -11,11 +11,10 @@ import {
   isUuid,
   type OperationRow,
   operationRows,
-  type Page,
-  pageOf,
   type TicketRow,
   ticketRows,
 } from './reads.ts';
+import { type Page, pageOf } from './pages.ts';
 import { Conditions } from './rows.ts';
 import { grantRows, type RedeployToken, showGrant } from './tokens.ts';
 import { databaseNow, reading } from './transaction.ts';
@@ -59,7 +58,7 @@ export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page
     );
   }
   where.between('created_at', filter?.createdAfter, filter?.createdBefore);
-  return reading(deps, (em) => pageOf(em, ticketRows, 'id', 'desc', 'int', where.text, where.values, page));
+  return reading(deps, (em) => pageOf(em, ticketRows, where, page));
 }
 
 export type OperationFilter = Filter<{
@@ -81,7 +80,7 @@ export function listOperations(deps: Deps, actor: Actor, filter: OperationFilter
   where.equals('cluster', filter?.cluster);
   where.equals('namespace', filter?.namespace);
   where.between('operation_start_time', filter?.startedAfter, filter?.startedBefore);
-  return reading(deps, (em) => pageOf(em, operationRows, 'id', 'desc', 'uuid', where.text, where.values, page));
+  return reading(deps, (em) => pageOf(em, operationRows, where, page));
 }
 
 export type TokenFilter = Filter<{ valid: boolean; username: string; applicationName: string }>;
@@ -96,8 +95,8 @@ export function listTokens(deps: Deps, actor: Actor, filter: TokenFilter, page: 
   where.equals('application_name', filter?.applicationName);
   return reading(deps, async (em) => {
     const now = await databaseNow(em);
-    const rows = await pageOf(em, grantRows, 'id', 'desc', 'int', where.text, where.values, page);
-    return rows.map((row) => showGrant(row, now));
+    const rows = await pageOf(em, grantRows, where, page);
+    return rows.map((row) => showGrant(row, row.ticketId, now));
   });
 }
 
@@ -129,7 +128,7 @@ export function listApplications(
       filter.namespace,
     );
   }
-  return reading(deps, (em) => pageOf(em, applicationRows, 'id', 'desc', 'int', where.text, where.values, page));
+  return reading(deps, (em) => pageOf(em, applicationRows, where, page));
 }
 
 export type AuditFilter = Filter<{
@@ -159,5 +158,5 @@ export async function listAuditRecords(deps: Deps, actor: Actor, filter: AuditFi
   where.oneOf('level', filter?.level);
   where.oneOf('kind', filter?.kind);
   where.between('at', filter?.after, filter?.before);
-  return reading(deps, (em) => pageOf(em, auditRows, 'id', 'desc', 'bigint', where.text, where.values, page));
+  return reading(deps, (em) => pageOf(em, auditRows, where, page));
 }

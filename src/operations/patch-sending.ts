@@ -3,7 +3,7 @@ import { Grant } from '../domain/grant.ts';
 import { type Operation, toWholeSeconds } from '../domain/operation.ts';
 import { restartPatch, withdrawalPatch } from '../domain/rollout-patches.ts';
 import type { Dependencies } from './dependencies.ts';
-import { type Lease, recordLanding, recordRefusal, renewResourceVersion } from './rollout-writes.ts';
+import { type Lease, recordLanding, recordRefusal, renewPrecondition } from './rollout-writes.ts';
 import { databaseNow, reading } from './transaction.ts';
 
 /**
@@ -30,20 +30,22 @@ export async function sendPatch(
     const patched = await cluster.patchDeployment(namespace, deploymentName, patch);
     return withdrawal ? recordRefusal(deps, lease, withdrawal) : recordLanding(deps, lease, patched);
   } catch (error) {
-    if (error instanceof PatchConflict) return afterConflict(deps, cluster, operation, lease);
-    if (error instanceof ClusterRefused) {
-      return recordRefusal(deps, lease, error.status === 404 ? 'object has been deleted' : error.message);
-    }
-    throw error;
+    if (error instanceof PatchConflict) return afterRefusal(deps, cluster, operation, lease, null);
+    if (!(error instanceof ClusterRefused)) throw error;
+    return afterRefusal(deps, cluster, operation, lease, withdrawal ?? error.message);
   }
 }
 
-/** Somebody else changed the object, or our own patch did and its answer was lost. */
-async function afterConflict(
+/**
+ * This patch changed nothing: somebody else changed the object, or Kubernetes does not want it (then `refused` says
+ * why). But one that was sent before may have landed, and only its answer was lost: that must be looked for first.
+ */
+async function afterRefusal(
   deps: Dependencies,
   cluster: Cluster,
   operation: Operation,
   lease: Lease,
+  refused: string | null,
 ): Promise<Operation> {
   const { namespace, deploymentName } = operation;
   const deployment = await cluster.readDeployment(namespace, deploymentName);
@@ -51,9 +53,9 @@ async function afterConflict(
     return recordRefusal(deps, lease, 'object has been deleted');
   }
   if (await hasLanded(cluster, operation, deployment)) return recordLanding(deps, lease, deployment);
+  if (refused !== null) return recordRefusal(deps, lease, refused);
   if (deployment.paused) return recordRefusal(deps, lease, pausedMessage);
-  const renewed = await renewResourceVersion(deps, lease, deployment.resourceVersion);
-  return sendPatch(deps, cluster, renewed, lease);
+  return sendPatch(deps, cluster, await renewPrecondition(deps, lease, deployment), lease);
 }
 
 export const pausedMessage = "can't restart paused deployment (run rollout resume first)";

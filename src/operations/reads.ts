@@ -1,4 +1,3 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Operation } from '../domain/operation.ts';
@@ -7,6 +6,7 @@ import type { Actor } from '../domain/person.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
+import { type Page, pagesOf, type RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
 import { ticketNotFound } from './ticket-locks.ts';
 import { reading } from './transaction.ts';
@@ -18,7 +18,10 @@ const ticketColumns = [
   ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt', 'summary'] as const),
 ] as const;
 export type TicketRow = Pick<Ticket, (typeof ticketColumns)[number]>;
-export const ticketRows: RowSource<TicketRow> = {
+export const ticketRows: RowList<TicketRow> = {
+  key: 'id',
+  order: 'desc',
+  cursor: 'int',
   table: 'ticket',
   columns: ticketColumns,
   instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt'],
@@ -65,7 +68,10 @@ const operationColumns = [
   ] as const),
 ] as const;
 export type OperationRow = Pick<Operation, (typeof operationColumns)[number]> & { ticketId: number; entryId: number };
-export const operationRows: RowSource<OperationRow> = {
+export const operationRows: RowList<OperationRow> = {
+  key: 'id',
+  order: 'desc',
+  cursor: 'uuid',
   table: 'operation',
   columns: [...operationColumns, 'ticketId', 'entryId'],
   instants: ['operationStartTime', 'lastUpdateTime', 'operationEndTime'],
@@ -73,10 +79,11 @@ export const operationRows: RowSource<OperationRow> = {
 
 const auditColumns = [
   ...(['id', 'sequence', 'level', 'kind', 'at', 'username', 'ticketNo', 'applicationName', 'operationId'] as const),
-  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash'] as const),
+  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash', 'ticketId'] as const),
 ] as const;
 export type AuditRow = {
   id: string;
+  ticketId: number | null;
   sequence: number | null;
   level: AuditLevel;
   kind: AuditKind;
@@ -92,7 +99,15 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+export const auditRows: RowList<AuditRow> = {
+  key: 'id',
+  order: 'desc',
+  cursor: 'bigint',
+  table: 'audit_record',
+  columns: auditColumns,
+  instants: ['at'],
+};
+const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findTicket(deps: Deps, actor: Actor, ticketNo: string): Promise<TicketRow> {
@@ -136,38 +151,26 @@ const batch = <R extends object>(
   ids: readonly number[],
 ): Promise<R[]> => reading(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
 
-/** A page of a list that is ordered by one ascending number or id. */
-export type Page = { after: string | null; before: string | null; limit: number; inverted: boolean };
+/** Each ticket's operations, newest first; cursors are the operations' ids. */
+export const operationsOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<OperationRow[][]> =>
+  reading(deps, (em) => pagesOf(em, operationRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
 
-/** One ticket's operations, newest first; cursors are the operations' ids. */
-export const operationsPage = (deps: Deps, ticketId: number, page: Page): Promise<OperationRow[]> =>
-  reading(deps, (em) =>
-    pageOf<OperationRow>(em, operationRows, 'id', 'desc', 'uuid', 'ticket_id = ?', [ticketId], page),
-  );
+/** Each ticket's story, in order; cursors are the records' numbers within the ticket. */
+export const auditOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<AuditRow[][]> =>
+  reading(deps, (em) => pagesOf(em, ticketAuditRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
 
-/** One ticket's story, in order; cursors are the records' numbers within the ticket. */
-export const auditPage = (deps: Deps, ticketId: number, page: Page): Promise<AuditRow[]> =>
-  reading(deps, (em) => pageOf<AuditRow>(em, auditRows, 'sequence', 'asc', 'int', 'ticket_id = ?', [ticketId], page));
-
-/** One operation's events, in order; cursors are their numbers. */
-export const eventsPage = (deps: Deps, operationId: string, page: Page): Promise<RolloutEvent[]> =>
+/** Each operation's events, in order; cursors are their numbers. */
+export const eventsOfOperations = (deps: Deps, ids: readonly string[], page: Page): Promise<RolloutEvent[][]> =>
   reading(deps, async (em) => {
-    const rows = await pageOf<EventRow>(
-      em,
-      eventRows,
-      'sequence',
-      'asc',
-      'int',
-      'operation_id = ?',
-      [operationId],
-      page,
-    );
-    return rows.map(toEvent);
+    const lists = await pagesOf(em, eventRows, { column: 'operationId', type: 'uuid' }, ids, page);
+    return lists.map((rows) => rows.map(toEvent));
   });
 
 /** Events behind a number, oldest first. */
 export const eventsAfter = (deps: Deps, operationId: string, after: number, limit: number): Promise<RolloutEvent[]> =>
-  eventsPage(deps, operationId, { after: String(after), before: null, limit, inverted: false });
+  eventsOfOperations(deps, [operationId], { after: String(after), before: null, limit, inverted: false }).then(
+    ([events]) => events!,
+  );
 
 /** The present state of an operation; there is always one, written with the operation itself. */
 export async function latestEvent(deps: Deps, operationId: string): Promise<RolloutEvent> {
@@ -188,7 +191,10 @@ export async function latestSequences(deps: Deps, operationIds: readonly string[
 }
 
 type EventRow = { operationId: string; sequence: number; at: Date; state: RolloutState };
-const eventRows: RowSource<EventRow> = {
+const eventRows: RowList<EventRow> = {
+  key: 'sequence',
+  order: 'asc',
+  cursor: 'int',
   table: 'operation_event',
   columns: ['operationId', 'sequence', 'at', 'state'],
   instants: ['at'],
@@ -199,34 +205,5 @@ const toEvent = ({ state, operationId, sequence, at }: EventRow): RolloutEvent =
   sequence,
   at,
 });
-
-/** One page of rows that are ordered by one column. */
-export function pageOf<R extends object>(
-  em: EntityManager,
-  source: RowSource<R>,
-  key: string,
-  order: 'asc' | 'desc',
-  type: 'int' | 'bigint' | 'uuid',
-  where: string,
-  params: readonly unknown[],
-  { after, before, limit, inverted }: Page,
-): Promise<R[]> {
-  const [behind, ahead] = order === 'asc' ? ['>', '<'] : ['<', '>'];
-  const direction = inverted === (order === 'asc') ? 'desc' : 'asc';
-  const conditions = [where];
-  const values = [...params];
-  for (const [cursor, sign] of [
-    [after, behind],
-    [before, ahead],
-  ] as const) {
-    if (cursor === null) continue;
-    conditions.push(`${key} ${sign} ?::${type}`);
-    values.push(cursor);
-  }
-  return readRows<R>(em, source, `where ${conditions.join(' and ')} order by ${key} ${direction} limit ?`, [
-    ...values,
-    limit,
-  ]);
-}
 
 export const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);

@@ -1,6 +1,6 @@
 import { type Cluster, ClusterAway, ClusterRefused, type DeploymentSnapshot, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
-import { Operation } from '../domain/operation.ts';
+import { Operation, progressingUpdate } from '../domain/operation.ts';
 import { unfinishedStatuses } from '../domain/rollout.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
@@ -94,12 +94,11 @@ function requireRestartable(
 }
 
 function readTarget(target: Target, deployment: DeploymentSnapshot, cluster: Cluster): FoundTarget {
-  const progressing = deployment.conditions.find(({ type }) => type === 'Progressing');
   const { pods } = cluster.snapshot(target.namespace, target.deploymentName);
   return {
     target,
     deployment,
-    progressingBefore: progressing?.lastUpdateTime ?? null,
+    progressingBefore: progressingUpdate(deployment),
     oldPods: pods.filter((pod) => !pod.terminating).map((pod) => pod.name),
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ClusterAway, type ClusterChange, type Cluster } from '../domain/cluster.ts';
+import { ClusterAway, type ClusterChange, type Cluster, ClusterRefused } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
 import { type Attempt, judge } from '../domain/rollout-verdict.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -152,10 +152,11 @@ export class RolloutFollower {
       if (!followed.operation.isFinished()) await this.look(followed);
       followed.awaySince = null;
     } catch (error) {
-      if (error instanceof ClusterAway) await this.tellWaiting(followed, error);
+      if (error instanceof ClusterAway || error instanceof ClusterRefused) await this.tellWaiting(followed, error);
       if (!(error instanceof LeaseLost)) throw error;
       this.deps.log.warn({ operationId: id }, error.message);
-      this.letGo(id);
+      // Not what this process may have taken over anew meanwhile.
+      if (this.followed.get(id) === followed) this.letGo(id);
     }
   }
 
@@ -163,6 +164,7 @@ export class RolloutFollower {
     const { operation, cluster } = followed;
     const attempt: Attempt = operation.attempt(followed.doomedSince);
     const snapshot = cluster.snapshot(operation.namespace, operation.deploymentName);
+    if (snapshot.deployment?.uid !== operation.deploymentUid && (await this.stands(followed))) return;
     const verdict = judge(attempt, snapshot, this.deps.limits, this.now());
     followed.doomedSince = verdict.doomedSince;
     const state = JSON.stringify(stateOf(verdict));
@@ -175,6 +177,12 @@ export class RolloutFollower {
     this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict), state);
   }
 
+  /** The watches may be late: the object that was patched may not have come to them yet. */
+  private async stands({ operation, cluster }: Followed): Promise<boolean> {
+    const live = await cluster.readDeployment(operation.namespace, operation.deploymentName);
+    return live?.uid === operation.deploymentUid;
+  }
+
   private wrote(followed: Followed, operation: Operation, state = ''): void {
     followed.operation = operation;
     followed.lastState = state;
@@ -183,7 +191,7 @@ export class RolloutFollower {
   }
 
   /** What has waited for a cluster for a while says so to its subscribers, once. */
-  private async tellWaiting(followed: Followed, error: ClusterAway): Promise<void> {
+  private async tellWaiting(followed: Followed, error: ClusterAway | ClusterRefused): Promise<void> {
     followed.awaySince ??= performance.now();
     if (performance.now() - followed.awaySince < tellWaitingAfterMs) return;
     const message = `Waiting for the cluster: ${error.message}`;

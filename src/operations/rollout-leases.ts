@@ -42,8 +42,12 @@ export async function takeOverOperations(deps: Dependencies, atMost = 50): Promi
   );
   const taken: Operation[] = [];
   for (const { id, ticketId } of orphans) {
-    const operation = await takeOver(deps, id, ticketId);
-    if (operation) taken.push(operation);
+    try {
+      const operation = await takeOver(deps, id, ticketId);
+      if (operation) taken.push(operation);
+    } catch (error) {
+      deps.log.warn({ operationId: id, err: error }, 'operation not taken over');
+    }
   }
   return taken;
 }
@@ -59,6 +63,11 @@ export async function releaseLeases(deps: Dependencies): Promise<void> {
 
 async function takeOver(deps: Dependencies, id: string, ticketId: number): Promise<Operation | null> {
   return inTransaction(deps, async (em, now) => {
+    // Never wait here: the leases of what this process follows are renewed by the same loop.
+    const [free] = await em.execute<{ id: number }[]>('select id from ticket where id = ? for update skip locked', [
+      ticketId,
+    ]);
+    if (!free) return null; // somebody works on it at this moment; the next look finds it
     const ticket = await lockTicket(em, { id: ticketId });
     const [row] = await em.execute<{ fence: number }[]>(
       `update operation set follower = ?, followed_until = ${until}, fence = fence + 1

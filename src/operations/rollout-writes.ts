@@ -21,9 +21,12 @@ export class LeaseLost extends Error {
 type Change = (operation: Operation, now: Date, em: EntityManager) => Promise<Written> | Written;
 type Written = { facts: AuditFact[]; state: RolloutState | null };
 
-/** The patch stands in the cluster. */
+/** The patch stands in the cluster. To be told again, as after a commit whose answer was lost, changes nothing. */
 export const recordLanding = (deps: Dependencies, lease: Lease, deployment: DeploymentSnapshot): Promise<Operation> =>
-  write(deps, lease, (operation, now) => ({ facts: [operation.land(deployment, now)], state: null }));
+  write(deps, lease, (operation, now) => ({
+    facts: operation.landedAt ? [] : [operation.land(deployment, now)],
+    state: null,
+  }));
 
 /** What the watch saw, as the next event. */
 export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict): Promise<Operation> =>
@@ -45,9 +48,13 @@ export const recordWaiting = (deps: Dependencies, lease: Lease, message: string)
   });
 
 /** Somebody changed the object: the next patch is conditional on what it is now. Stored before it is sent. */
-export const renewResourceVersion = (deps: Dependencies, lease: Lease, resourceVersion: string): Promise<Operation> =>
+export const renewPrecondition = (
+  deps: Dependencies,
+  lease: Lease,
+  deployment: DeploymentSnapshot,
+): Promise<Operation> =>
   write(deps, lease, (operation) => {
-    operation.resourceVersion = resourceVersion;
+    operation.startFrom(deployment);
     return { facts: [], state: null };
   });
 

@@ -7,7 +7,10 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 
 /** `ticket_no as "ticketNo", …` */
 const selectList = (columns: readonly string[], table: string): string =>
-  columns.map((name) => `${table}.${name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)} as "${name}"`).join(', ');
+  columns.map((name) => `${table}.${columnOf(name)} as "${name}"`).join(', ');
+
+/** ticketNo → ticket_no */
+export const columnOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** Where rows of one shape come from. */
 export type RowSource<R> = {

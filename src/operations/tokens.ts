@@ -4,7 +4,8 @@ import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { describeToken, findLiveGrant, tokenCopy } from './issue-tokens.ts';
-import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
+import type { RowList } from './pages.ts';
+import { arrayOf, groupBy, readRows } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { databaseNow, inTransaction, reading } from './transaction.ts';
 
@@ -54,7 +55,7 @@ export async function findToken(
   const { grant, now } = await reconcileToken(deps, pair, username);
   if (!grant && !latest) return noToken;
   const shown = grant ?? latest!;
-  return showGrant({ ...shown, ticketId: shown.ticket.id }, now);
+  return showGrant(shown, shown.ticket.id, now);
 }
 
 type Pair =
@@ -123,7 +124,10 @@ const grantColumns = [
   'maxUses',
 ] as const;
 export type GrantRow = Pick<Grant, (typeof grantColumns)[number]> & { ticketId: number; entryId: number };
-export const grantRows: RowSource<GrantRow> = {
+export const grantRows: RowList<GrantRow> = {
+  key: 'id',
+  order: 'desc',
+  cursor: 'int',
   table: 'redeploy_grant',
   columns: [...grantColumns, 'ticketId', 'entryId'],
   instants: ['expires', 'revokedAt'],
@@ -138,16 +142,13 @@ export async function tokensOfEntries(
     rows: await readRows(em, grantRows, 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
     now: await databaseNow(em),
   }));
-  return groupBy(rows, entryIds, (row) => row.entryId).map(([row]) => (row ? showGrant(row, now) : null));
+  return groupBy(rows, entryIds, (row) => row.entryId).map(([row]) => (row ? showGrant(row, row.ticketId, now) : null));
 }
 
 /** A grant as the person reads it. */
-export function showGrant(
-  grant: Omit<GrantRow, 'ticketId' | 'entryId'> & { ticketId: number },
-  now: Date,
-): RedeployToken {
+export function showGrant(grant: Omit<GrantRow, 'ticketId' | 'entryId'>, ticketId: number, now: Date): RedeployToken {
   const why = whyNotLive(grant, now);
-  const { id, username, applicationName, ticketId, ticketNo, expires } = grant;
+  const { id, username, applicationName, ticketNo, expires } = grant;
   return {
     grantId: id,
     username,

@@ -1,4 +1,9 @@
-import { ConnectionException, type EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import {
+  ConnectionException,
+  DriverException,
+  type EntityManager,
+  UniqueConstraintViolationException,
+} from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
 import type { Dependencies } from './dependencies.ts';
 
@@ -10,7 +15,16 @@ export async function inTransaction<T>(
   deps: Pick<Dependencies, 'orm'>,
   work: (em: EntityManager, now: Date) => Promise<T>,
 ): Promise<T> {
-  return reachingDatabase(() => deps.orm.em.fork().transactional(async (em) => work(em, await databaseNow(em))));
+  return reachingDatabase(() => deps.orm.em.fork().transactional(async (em) => work(em, await boundedNow(em))));
+}
+
+/** A process that sleeps or vanishes in the middle of a transaction must not keep its locks from the others. */
+async function boundedNow(em: EntityManager): Promise<Date> {
+  const [row] = await em.execute<{ now: Date }[]>(
+    `select set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '5s', true),
+            clock_timestamp()::timestamptz(3) as now`,
+  );
+  return new Date(row!.now);
 }
 
 /** Reads without a transaction. Throws UNAVAILABLE where the database is away. */
@@ -31,7 +45,7 @@ async function reachingDatabase<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (isDatabaseAway(error)) {
+    if (isDatabaseAway(error) && !isNulInText(error)) {
       throw new RedeployError(
         'UNAVAILABLE',
         'the database is away; nothing was changed',
@@ -39,11 +53,16 @@ async function reachingDatabase<T>(work: () => Promise<T>): Promise<T> {
         error,
       );
     }
+    if (isNulInText(error)) throw new RedeployError('INVALID_INPUT', 'a text holds a NUL character', {}, error);
     throw error;
   }
 }
 
-const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|08|57P0)/;
+/** PostgreSQL knows no text with it; only what is looked up gets this far, what is stored is checked before. */
+const isNulInText = (error: unknown): boolean =>
+  error instanceof DriverException && error.code === '08P01' && error.message.endsWith('invalid message format');
+
+const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|08|57P0|25P03|55P03)/;
 
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof RedeployError) return false;

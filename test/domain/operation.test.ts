@@ -7,7 +7,7 @@ import { deployment, newPods, ourSet, pod, type Scene, secondsAgo, verdictOn } f
 
 const landed = () => {
   const operation = newOperation();
-  operation.land(deployment({ resourceVersion: '501' }), at);
+  operation.land(deployment({ resourceVersion: '501', templateOperationId: operation.id }), at);
   return operation;
 };
 
@@ -23,7 +23,8 @@ const verdict = (status: RolloutStatus, message = 'as Kubernetes says'): Verdict
 
 test('a patch that stands in the cluster gives generation, images and replicas', () => {
   const operation = newOperation();
-  const fact = operation.land(deployment({ generation: 7, replicas: 4, resourceVersion: '501' }), minutesLater(1));
+  const patched = { generation: 7, replicas: 4, resourceVersion: '501', templateOperationId: operation.id };
+  const fact = operation.land(deployment(patched), minutesLater(1));
   expect(fact).toEqual({
     kind: 'DEPLOYMENT_UPDATE',
     deploymentName: 'web',
@@ -38,6 +39,12 @@ test('a patch that stands in the cluster gives generation, images and replicas',
     currentReplicas: 4,
     rolloutStatus: 'STARTED',
   });
+});
+
+test('a patch whose template somebody has replaced before it was found is of an earlier generation than theirs', () => {
+  const operation = newOperation();
+  operation.land(deployment({ generation: 7, templateOperationId: null }), at);
+  expect(operation.generation).toBe(6);
 });
 
 test('a patch lands once', () => {

@@ -5,7 +5,6 @@ import {
   oldPod,
   oldSet,
   ourSet,
-  pod,
   replicaFailure,
   secondsAgo,
   verdictOn,
