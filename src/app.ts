@@ -7,7 +7,7 @@ import type { VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
 import { parseDocument } from './graphql/documents.ts';
 import { maskErrors } from './graphql/errors.ts';
-import type { LiveRollouts } from './graphql/live-rollouts.ts';
+import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
@@ -26,7 +26,7 @@ export type App = {
 };
 
 /** The HTTP and WebSocket server over the schema. Nobody gets in without a sign-in, except to /healthz. */
-export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySignIn): App {
+export function createApp(desk: Desk, live: Live, verifySignIn: VerifySignIn): App {
   const mask = maskErrors(desk.log);
   const signedIn = new WeakMap<Request, Actor>();
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
@@ -41,7 +41,7 @@ export function createApp(desk: Desk, live: LiveRollouts, verifySignIn: VerifySi
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(verifySignIn, signedIn)],
+    plugins: [signInFirst(verifySignIn, signedIn), checkedDocuments(mask)],
     context: ({ request }) => createContext(desk, live, signedIn.get(request)!),
   });
   const server = createServer((request, response) => void yoga(request, response));
@@ -88,11 +88,18 @@ function signInFirst(verifySignIn: VerifySignIn, signedIn: WeakMap<Request, Acto
         }
       });
     },
-    onParse({ setParseFn }) {
-      setParseFn(parseDocument);
-    },
   };
 }
+
+/** Yoga masks what goes wrong when a document is carried out, but not what is wrong with it. */
+const checkedDocuments = (mask: (error: unknown) => GraphQLError): Plugin => ({
+  onParse: ({ setParseFn }) => setParseFn(parseDocument),
+  onValidate:
+    () =>
+    ({ valid, result, setResult }) => {
+      if (!valid) setResult(result.map((error) => mask(error)));
+    },
+});
 
 const unreadable = (message: string, status: number): GraphQLError =>
   new GraphQLError(message, { extensions: { code: 'INVALID_INPUT', http: { status } } });

@@ -7,11 +7,13 @@ import { type MikroORM, openDatabase } from './adapters/database/database.ts';
 import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts';
 import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
 import { openRedis, openSubscriber, waitUntilReady } from './adapters/redis/connection.ts';
+import { RedisChannels } from './adapters/redis/redis-channels.ts';
 import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
+import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
 import { createApp } from './app.ts';
 import { type Config, ConfigError } from './config.ts';
-import { LiveRollouts } from './graphql/live-rollouts.ts';
+import { Live } from './graphql/live.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
 import { sweepExpiries } from './operations/expiries.ts';
 import { resumeApprovedTickets } from './operations/issue-tokens.ts';
@@ -35,6 +37,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
   const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
   await waitUntilReady(redis);
+  const channels = new RedisChannels(redis, subscriber, log);
   const deps: Dependencies = {
     orm,
     clusters,
@@ -42,11 +45,12 @@ export async function startService(config: Config, log: Logger): Promise<Service
     processId,
     limits: config.limits,
     tokens: new RedisTokens(redis),
-    rolloutEvents: new RedisRolloutEvents(redis, subscriber, log),
+    rolloutEvents: new RedisRolloutEvents(channels),
+    ticketChanges: new RedisTicketChanges(channels),
   };
   const follower = new RolloutFollower(deps);
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
-  const live = new LiveRollouts(desk);
+  const live = new Live(desk);
   const app = createApp(desk, live, oidcSignIn(config.oidc));
 
   const serving = new AbortController();

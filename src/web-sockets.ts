@@ -6,7 +6,7 @@ import { RedeployError } from './domain/errors.ts';
 import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
 import { parseDocument } from './graphql/documents.ts';
-import type { LiveRollouts } from './graphql/live-rollouts.ts';
+import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
 
@@ -68,7 +68,7 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
 export function webSocketOptions(
   desk: Desk,
-  live: LiveRollouts,
+  live: Live,
   verifySignIn: VerifySignIn,
   mask: (error: unknown) => GraphQLError,
 ): Options {

@@ -133,11 +133,15 @@ export class Ticket extends TicketSchema.class {
     if (this.status !== 'REDEPLOYING') this.become('REDEPLOYING');
   }
 
-  /** To be called when an operation of this ticket has ended, and when a token has. */
+  /**
+   * To be called when an operation of this ticket has ended, and when a token has; also of one that is completed
+   * already (its last operation may end just before its expired token is noticed) or whose tokens are being issued.
+   */
   settle(
     now: { unfinished: number; liveGrants: number; succeeded: number; failed: number },
     at: Date,
   ): AuditFact<'TICKET_COMPLETE'>[] {
+    if (this.status !== 'AUTHORIZED' && this.status !== 'REDEPLOYING') return [];
     if (now.unfinished > 0) return [];
     if (now.liveGrants > 0) {
       if (this.status === 'REDEPLOYING') this.become('AUTHORIZED');

@@ -2,7 +2,7 @@ import type { Actor } from '../domain/person.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { findOperation, type OperationRow } from '../operations/reads.ts';
 import { perform } from '../operations/refusals.ts';
-import type { LiveRollouts } from './live-rollouts.ts';
+import type { Live } from './live.ts';
 import { uuidOf } from './ids.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 
@@ -10,8 +10,10 @@ import { createLoaders, type Loaders } from './loaders.ts';
 export type Context = {
   actor: Actor;
   desk: Desk;
-  live: LiveRollouts;
+  live: Live;
   loaders: Loaders;
+  /** Forgets what was read: a subscription's context outlives many events. */
+  renewLoaders: () => void;
   /** By the operation's global id, or by its UUID as it stands on the Kubernetes object. Throws NOT_FOUND. */
   findOperation: (id: string) => Promise<OperationRow>;
   /** Runs a command; its refusals stand in the record. */
@@ -21,11 +23,15 @@ export type Context = {
   ) => Promise<Result>;
 };
 
-export const createContext = (desk: Desk, live: LiveRollouts, actor: Actor): Context => ({
-  actor,
-  desk,
-  live,
-  loaders: createLoaders(desk, actor),
-  findOperation: (id) => findOperation(desk, actor, uuidOf(id)),
-  perform: (request, input) => perform(desk, actor, request, input),
-});
+export function createContext(desk: Desk, live: Live, actor: Actor): Context {
+  const context: Context = {
+    actor,
+    desk,
+    live,
+    loaders: createLoaders(desk, actor),
+    renewLoaders: () => void (context.loaders = createLoaders(desk, actor)),
+    findOperation: (id) => findOperation(desk, actor, uuidOf(id)),
+    perform: (request, input) => perform(desk, actor, request, input),
+  };
+  return context;
+}

@@ -9,6 +9,7 @@ import {
   entriesOfTickets,
   eventsOfOperations,
   operationsOfTickets,
+  stepsOfTickets,
   ticketsById,
 } from '../operations/reads.ts';
 import { tokensOfEntries } from '../operations/tokens.ts';
@@ -19,6 +20,7 @@ export const createLoaders = (desk: Desk, actor: Actor) => ({
   entries: new DataLoader((ticketIds: readonly number[]) => entriesOfTickets(desk, ticketIds)),
   tokens: new DataLoader((entryIds: readonly number[]) => tokensOfEntries(desk, entryIds)),
   approvals: new DataLoader((ticketIds: readonly number[]) => approvalsOfTickets(desk, ticketIds)),
+  steps: new DataLoader((ticketIds: readonly number[]) => stepsOfTickets(desk, ticketIds)),
   applications: new DataLoader((names: readonly string[]) => applicationsByName(desk, actor, names)),
   targets: new DataLoader((applicationIds: readonly number[]) => targetsOfApplications(desk, applicationIds)),
   operations: paged((ids: readonly number[], page) => operationsOfTickets(desk, ids, page)),

@@ -94,7 +94,7 @@ builder.subscriptionField('rolloutStatus', (t) =>
     },
     subscribe: async (_, { operationId, after }, ctx) => {
       const operation = await ctx.findOperation(operationId);
-      return ctx.live.subscribe(operation.id, after ?? null);
+      return ctx.live.rollouts.subscribe(operation.id, after ?? null);
     },
     resolve: (event) => event,
   }),

@@ -1,3 +1,4 @@
+import { ticketMarkdown, timelineLine } from '../domain/ticket-texts.ts';
 import { type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
 import { type AuditRow, findTicket, type OperationRow, type TicketRow } from '../operations/reads.ts';
 import { listTickets } from '../operations/lists.ts';
@@ -128,6 +129,14 @@ builder.node(TicketType, {
       description: 'The decisions so far, oldest first.',
       resolve: (ticket, _, ctx) => ctx.loaders.approvals.load(ticket.id),
     }),
+    markdown: t.string({
+      description: "The guide's table of its applications and their tags, in Markdown.",
+      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders.entries.load(ticket.id)),
+    }),
+    timeline: t.stringList({
+      description: 'Its story for people: one line per step, oldest first; at most 1,000.',
+      resolve: async (ticket, _, ctx) => (await ctx.loaders.steps.load(ticket.id)).map(timelineLine),
+    }),
     operations: t.connection(
       {
         type: OperationType,
@@ -204,4 +213,21 @@ builder.queryField('tickets', (t) =>
     },
     TicketConnection,
   ),
+);
+
+builder.subscriptionField('ticketChanged', (t) =>
+  t.field({
+    type: TicketType,
+    description:
+      'Tickets as they change, each in its latest state. With a number: that ticket, its present state first, ending with it; NOT_FOUND where the viewer may not know of it. Without: every ticket that the viewer may see, from now on, so that approvers learn of new ones; a client that was away reads tickets first.',
+    args: { ticketNo: t.arg.string({ description: "The ticket's number for people; every ticket where left out." }) },
+    subscribe: (_, { ticketNo }, ctx) =>
+      ticketNo == null
+        ? ctx.live.tickets.subscribeToAll(ctx.actor)
+        : ctx.live.tickets.subscribeToTicket(ctx.actor, ticketNo),
+    resolve: (ticket, _, ctx) => {
+      ctx.renewLoaders();
+      return ticket;
+    },
+  }),
 );

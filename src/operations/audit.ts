@@ -3,6 +3,7 @@ import { type AuditFact, auditKindLevels, describeFact } from '../domain/audit-f
 import { type AuditContent, AuditRecord, hashAuditRecord } from '../domain/audit-record.ts';
 import type { Person } from '../domain/person.ts';
 import type { Ticket } from '../domain/ticket.ts';
+import { noteTicketChange } from './transaction.ts';
 
 /** What a record is about, beside its ticket. */
 export type AuditSubject = {
@@ -49,6 +50,7 @@ export function recordFacts(
     if (ticket) {
       ticket.auditSequence += 1;
       ticket.auditHash = hash;
+      noteTicketChange(em, { ticketId: ticket.id, version: ticket.auditSequence });
     }
   }
 }

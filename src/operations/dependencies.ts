@@ -4,6 +4,7 @@ import type { Clusters } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
 import type { VerdictLimits } from '../domain/rollout-verdict.ts';
+import type { TicketChanges } from '../domain/ticket-changes.ts';
 import type { Tokens } from '../domain/token.ts';
 
 /** Limits and times that the operations obey; each with its unit in the name. */
@@ -23,6 +24,7 @@ export type Dependencies = {
   orm: MikroORM;
   tokens: Tokens;
   rolloutEvents: RolloutEvents;
+  ticketChanges: TicketChanges;
   clusters: Clusters;
   limits: Limits;
   log: Logger;

@@ -6,6 +6,7 @@ import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { lockTicket } from './ticket-locks.ts';
+import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction, reading } from './transaction.ts';
 
 /**
@@ -35,6 +36,7 @@ export async function issueTokens(deps: Dependencies, ticketId: number): Promise
         { kind: 'TOKEN_CREATE', expires },
       ]);
     });
+    await settleTicket(em, ticket, now); // a token may have been revoked meanwhile
   });
 }
 
@@ -83,7 +85,8 @@ function copiesToPut(deps: Dependencies, ticketId: number): Promise<TokenCopy[]>
     const copies: TokenCopy[] = [];
     for (const grant of await em.find(Grant, { ticket: ticketId }, { populate: ['ticket'] })) {
       const { username, applicationName } = grant;
-      copies.push(tokenCopy((await findLiveGrant(em, { username, applicationName })) ?? grant));
+      const longest = await findLiveGrant(em, { username, applicationName });
+      if (longest) copies.push(tokenCopy(longest));
     }
     return copies;
   });

@@ -4,6 +4,7 @@ import type { Operation } from '../domain/operation.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
+import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
@@ -15,7 +16,7 @@ type Deps = Pick<Dependencies, 'orm'>;
 
 const ticketColumns = [
   ...(['id', 'ticketNo', 'category', 'reason', 'issuer', 'subject', 'username', 'status', 'result'] as const),
-  ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt', 'summary'] as const),
+  ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt', 'summary', 'auditSequence'] as const),
 ] as const;
 export type TicketRow = Pick<Ticket, (typeof ticketColumns)[number]>;
 export const ticketRows: RowList<TicketRow> = {
@@ -207,3 +208,40 @@ const toEvent = ({ state, operationId, sequence, at }: EventRow): RolloutEvent =
 });
 
 export const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
+
+/** Tickets with records behind this one, and the last record there is. */
+export async function ticketChangesSince(
+  deps: Deps,
+  auditId: string,
+): Promise<{ changes: TicketChange[]; lastId: string }> {
+  const changes = await reading(deps, (em) =>
+    em.execute<(TicketChange & { lastId: string })[]>(
+      `select ticket_id as "ticketId", max(sequence) as version, max(id)::text as "lastId"
+       from audit_record where id > ?::bigint and ticket_id is not null group by ticket_id`,
+      [auditId],
+    ),
+  );
+  const lastId = changes.reduce(
+    (last, change) => (BigInt(change.lastId) > BigInt(last) ? change.lastId : last),
+    auditId,
+  );
+  return { changes, lastId };
+}
+
+export async function lastAuditId(deps: Deps): Promise<string> {
+  const [row] = await reading(deps, (em) =>
+    em.execute<{ id: string }[]>('select coalesce(max(id), 0)::text as id from audit_record'),
+  );
+  return row!.id;
+}
+
+/** The steps of these tickets in order: all but what merely repeats another step on the level of entries and Kubernetes. */
+export async function stepsOfTickets(deps: Deps, ids: readonly number[]): Promise<AuditRow[][]> {
+  const rows = await batch(
+    deps,
+    auditRows,
+    `where ticket_id = any(?::int[]) and level in ('TICKET', 'TOKEN', 'OPERATION') order by sequence limit 1000`,
+    ids,
+  );
+  return groupBy(rows, ids, (row) => row.ticketId!);
+}

@@ -5,6 +5,7 @@ import {
   UniqueConstraintViolationException,
 } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
+import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /**
@@ -12,16 +13,31 @@ import type { Dependencies } from './dependencies.ts';
  * or Kubernetes inside. Throws UNAVAILABLE where the database is away.
  */
 export async function inTransaction<T>(
-  deps: Pick<Dependencies, 'orm'>,
+  deps: Pick<Dependencies, 'orm' | 'ticketChanges'>,
   work: (em: EntityManager, now: Date) => Promise<T>,
 ): Promise<T> {
-  return reachingDatabase(() => deps.orm.em.fork().transactional(async (em) => work(em, await boundedNow(em))));
+  const changed = new Map<number, number>();
+  const result = await reachingDatabase(() =>
+    deps.orm.em.fork().transactional(async (em) => {
+      changedTickets.set(em, changed);
+      return work(em, await boundedNow(em));
+    }),
+  );
+  for (const [ticketId, version] of changed) void deps.ticketChanges.publish({ ticketId, version });
+  return result;
+}
+
+const changedTickets = new WeakMap<EntityManager, Map<number, number>>();
+
+/** Whoever watches the ticket is told after the commit. */
+export function noteTicketChange(em: EntityManager, { ticketId, version }: TicketChange): void {
+  changedTickets.get(em)?.set(ticketId, version);
 }
 
 /** A process that sleeps or vanishes in the middle of a transaction must not keep its locks from the others. */
 async function boundedNow(em: EntityManager): Promise<Date> {
   const [row] = await em.execute<{ now: Date }[]>(
-    `select set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '5s', true),
+    `select set_config('idle_in_transaction_session_timeout', '3s', true), set_config('lock_timeout', '5s', true),
             clock_timestamp()::timestamptz(3) as now`,
   );
   return new Date(row!.now);

@@ -36,7 +36,7 @@ const seen = (watch: RolloutWatch, last: number): Promise<unknown> =>
   until(`event ${last} is seen`, () => watch.last() >= last);
 const nothingIsLeft = (...replicas: LiveReplica[]): Promise<unknown> =>
   until('no topic and no channel is left', () =>
-    replicas.every(({ live, events }) => live.topicCount === 0 && events.channelCount === 0),
+    replicas.every(({ live, channels }) => live.topicCount === 0 && channels.channelCount === 0),
   );
 
 describe('an operation that another replica carries out', () => {
@@ -173,7 +173,7 @@ describe('messages that Redis loses', () => {
     ];
     for (const message of strange) await publish(message as RolloutEvent).catch(() => undefined);
     const raw = (
-      near.events as unknown as { publisher: { publish: (channel: string, text: string) => Promise<unknown> } }
+      near.channels as unknown as { publisher: { publish: (channel: string, text: string) => Promise<unknown> } }
     ).publisher;
     for (const text of ['', '{', ...strange.map((message) => JSON.stringify(message))]) {
       await raw.publish(`APPLICATION:REDEPLOY:ROLLOUT:${operationId}`, text);
@@ -265,7 +265,7 @@ describe('what is left when clients go', () => {
     const rollout = await begin();
     const watch = watchRollout(near, 'alice', { operationId: rollout.operationId });
     await seen(watch, 1);
-    expect([near.live.topicCount, near.events.channelCount]).toEqual([1, 1]);
+    expect([near.live.topicCount, near.channels.channelCount]).toEqual([1, 1]);
     watch.terminate();
     await nothingIsLeft(near);
   });
@@ -303,7 +303,7 @@ describe('what is left when clients go', () => {
     const { operationId } = rollout;
     const watches = [1, 2, 3, 4].map(() => watchRollout(near, 'alice', { operationId }));
     for (const watch of watches) await seen(watch, 1);
-    expect([near.live.topicCount, near.events.channelCount]).toEqual([1, 1]);
+    expect([near.live.topicCount, near.channels.channelCount]).toEqual([1, 1]);
     watches[0]!.unsubscribe();
     watches[1]!.terminate();
     await publish(await rollout.record());

@@ -4,6 +4,7 @@ import { tokenKey } from '../../src/adapters/redis/redis-tokens.ts';
 import { resumeApprovedTickets } from '../../src/operations/issue-tokens.ts';
 import { entriesOfTickets, findTicket } from '../../src/operations/reads.ts';
 import { approve } from '../../src/operations/tickets.ts';
+import { revokeToken } from '../../src/operations/token-revocations.ts';
 import { findToken } from '../../src/operations/tokens.ts';
 import { type EmbeddedRedis, startRedis } from '../../src/sandbox/redis.ts';
 import {
@@ -188,6 +189,16 @@ test('a database that goes away after the approval was stored does not hide that
   expect((await approve(desk, carol, { ticketNo })).status).toBe('APPROVED');
   await resumeApprovedTickets(replica.desk);
   expect((await findTicket(replica.desk, frank, ticketNo)).status).toBe('AUTHORIZED');
+});
+
+test('a token that is revoked before it was issued never lies in Redis, and the ticket comes to its end', async () => {
+  const { ticketNo } = await ticketFor(lonely.desk, application);
+  await approveAndLoseRedis(ticketNo);
+  await redisComesBack();
+  await revokeToken(replica.desk, carol, { applicationName: application, username: 'alice', reason: 'a mistake' });
+  await resumeApprovedTickets(replica.desk);
+  expect(await findTicket(replica.desk, frank, ticketNo)).toMatchObject({ status: 'COMPLETED', result: 'UNUSED' });
+  expect(await redis.exists(tokenKey('alice', application))).toBe(0);
 });
 
 test('a later ticket that ends sooner never shortens a running token', async () => {

@@ -273,7 +273,8 @@ describe('after it landed', () => {
     const name = await registeredApplication(replica.desk);
     await authorizedTicket(replica.desk, name);
     let isBehind = true;
-    world.cluster.simulated!.intercept = ({ path }) => (isBehind && path === '/apis/apps/v1/deployments' ? 'reset' : undefined);
+    world.cluster.simulated!.intercept = ({ path }) =>
+      isBehind && path === '/apis/apps/v1/deployments' ? 'reset' : undefined;
     await world.cluster.breakWatches();
     await world.cluster.createDeployment('default', { name, image: 'web:v1' });
     const operation = await redeploy(replica.desk, alice, { applicationName: name });

@@ -10,10 +10,10 @@ export type TestDatabase = {
   drop: () => Promise<void>;
 };
 
-/** A migrated, empty database of its own. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** A database of its own without a row; `bare` without a table either. */
+export async function createTestDatabase({ bare = false } = {}): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const template = new URL(inject('ownerUrl')).pathname.slice(1);
+  const template = bare ? 'template0' : new URL(inject('ownerUrl')).pathname.slice(1);
   await asOwner((orm) => orm.em.fork().execute(`create database ${name} template ${template}`));
   const named = (url: string): string => Object.assign(new URL(url), { pathname: `/${name}` }).toString();
   return {

@@ -4,7 +4,9 @@ import { inject } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
 import { KubernetesClusters } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
 import { openRedis, openSubscriber, waitUntilReady } from '../../src/adapters/redis/connection.ts';
+import { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
 import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
+import { RedisTicketChanges } from '../../src/adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Operation } from '../../src/domain/operation.ts';
@@ -22,6 +24,7 @@ import { until } from './wait.ts';
 /** One replica's desk over real PostgreSQL, Redis and the cluster under test; `stop` ends it as a SIGTERM would. */
 export type Replica = {
   desk: Desk;
+  channels: RedisChannels;
   follower: RolloutFollower;
   stop: () => Promise<void>;
   /** Ends it as a SIGKILL would: from now on nothing of it reaches PostgreSQL, and it hands nothing over. */
@@ -35,6 +38,8 @@ export type TestWorld = {
   cluster: TestCluster;
   /** As the database's owner, who may change what the service may not. */
   sql: <Row extends object>(text: string, params?: unknown[]) => Promise<Row[]>;
+  /** Holds the locks that a statement takes until the promise resolves. */
+  hold: (text: string, params: unknown[], until: Promise<void>) => Promise<void>;
   /** Another replica; without `follows` it serves requests but follows nothing and never sends a patch. */
   openReplica: (options?: { limits?: Partial<Limits>; follows?: boolean; redisUrl?: string }) => Promise<Replica>;
   close: () => Promise<void>;
@@ -52,6 +57,11 @@ export async function openTestWorld(
     redisUrl,
     cluster,
     sql: <Row extends object>(text: string, params: unknown[] = []) => owner.em.fork().execute<Row[]>(text, params),
+    hold: (text, params, until) =>
+      owner.em.fork().transactional(async (em) => {
+        await em.execute(text, params);
+        await until;
+      }),
     openReplica: async (replicaOptions = {}) => {
       const replica = await openReplica({ database, cluster, redisUrl, ...replicaOptions });
       replicas.push(replica);
@@ -92,11 +102,13 @@ async function openReplica(options: {
   const subscriber = openSubscriber(options.redisUrl, 'test-events', log);
   await Promise.all([waitUntilReady(redis), waitUntilReady(subscriber)]);
   const clusters = KubernetesClusters.load(options.cluster.settings, log);
+  const channels = new RedisChannels(redis, subscriber, log);
   const deps = {
     ...{ orm, clusters, log, processId: `test-${randomUUID().slice(0, 8)}` },
     limits: { ...testLimits(), ...options.limits },
     tokens: new RedisTokens(redis),
-    rolloutEvents: new RedisRolloutEvents(redis, subscriber, log),
+    rolloutEvents: new RedisRolloutEvents(channels),
+    ticketChanges: new RedisTicketChanges(channels),
   };
   const follower = new RolloutFollower(deps);
   const { follows = true } = options;
@@ -118,6 +130,7 @@ async function openReplica(options: {
   };
   return {
     desk: { ...deps, follow },
+    channels,
     follower,
     stop,
     die: async () => {
@@ -169,7 +182,7 @@ export async function deployApplication(
   return { name, namespace, deploymentName: name };
 }
 
-export const untilRolledOut = (world: TestWorld, namespace: string, name: string) =>
+export const untilRolledOut = (world: Pick<TestWorld, 'cluster'>, namespace: string, name: string) =>
   until(`${name} is rolled out`, async () => {
     const { metadata, spec, status } = await world.cluster.api.apps.readNamespacedDeployment({ namespace, name });
     const wanted = spec?.replicas ?? 1;

@@ -1,23 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { openDatabase } from '../../src/adapters/database/database.ts';
+import { type EntityManager, openDatabase } from '../../src/adapters/database/database.ts';
 import { Grant } from '../../src/domain/grant.ts';
 import { Operation } from '../../src/domain/operation.ts';
 import { Approval, Ticket, TicketEntry } from '../../src/domain/ticket.ts';
+import { newTicketNo } from '../../src/operations/tickets.ts';
 import { alice, carol } from './people.ts';
 
-/** Entities as the database would give them, without one: nothing here connects. */
-const em = openDatabase('postgresql://127.0.0.1/unused').em.fork();
+/** Entities as the database would give them. Without an EntityManager of the test's own nothing connects. */
+const unconnected = openDatabase('postgresql://127.0.0.1/unused').em.fork();
 let lastId = 0;
 
 export const at = new Date('2025-08-22T10:00:00.000Z');
 export const minutesLater = (minutes: number): Date => new Date(at.getTime() + minutes * 60_000);
 
 /** Alice's, for the application web, asked for at `at` and to be decided within an hour. */
-export function newTicket(changes: Partial<Pick<Ticket, 'approvalsRequired' | 'status'>> = {}): Ticket {
+export function newTicket(
+  changes: Partial<Pick<Ticket, 'approvalsRequired' | 'status'>> = {},
+  em: EntityManager = unconnected,
+): Ticket {
   const { issuer, subject, username } = alice;
   const ticket = em.create(Ticket, {
     id: ++lastId, // the same id would be the same object
-    ticketNo: 'a1b2c3d4',
+    ticketNo: em === unconnected ? 'a1b2c3d4' : newTicketNo(),
     category: 'BUG_FIX',
     reason: 'it answers 500',
     issuer,
@@ -34,14 +38,15 @@ export function newTicket(changes: Partial<Pick<Ticket, 'approvalsRequired' | 's
 
 /** As the operation does beside the entity's own method. */
 export function addApproval(ticket: Ticket, { issuer, subject, username } = carol): void {
-  em.create(Approval, { id: ++lastId, ticket, issuer, subject, username, decision: 'APPROVED', at });
+  unconnected.create(Approval, { id: ++lastId, ticket, issuer, subject, username, decision: 'APPROVED', at });
 }
 
 /** Alice's, from `at` for two hours. */
 export function newGrant(
   changes: Partial<Pick<Grant, 'revokedAt' | 'revokedReason' | 'uses' | 'maxUses'>> = {},
+  em: EntityManager = unconnected,
 ): Grant {
-  const ticket = newTicket();
+  const ticket = newTicket({}, em);
   const { issuer, subject, username } = alice;
   return em.create(Grant, {
     id: ++lastId,
@@ -59,8 +64,11 @@ export function newGrant(
 }
 
 /** Alice's restart of web, three replicas, stored at `at`; its patch not sent yet. */
-export function newOperation(): Operation {
-  const grant = newGrant();
+export function newOperation(
+  changes: Partial<Pick<Operation, 'namespace' | 'requestId' | 'rolloutStatus'>> = {},
+  em: EntityManager = unconnected,
+): Operation {
+  const grant = newGrant({}, em);
   const { ticket, entry, applicationName, issuer, subject, username } = grant;
   return em.create(Operation, {
     id: randomUUID(),
@@ -91,5 +99,6 @@ export function newOperation(): Operation {
     oldPods: [],
     follower: 'replica-1',
     followedUntil: minutesLater(1),
+    ...changes,
   });
 }

@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../../src/app.ts';
-import type { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
-import type { RolloutEvent, RolloutState, RolloutStatus } from '../../src/domain/rollout.ts';
+import type { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
+import type { RolloutEvent, RolloutEvents, RolloutState, RolloutStatus } from '../../src/domain/rollout.ts';
 import { RedeployError } from '../../src/domain/errors.ts';
 import type { VerifySignIn } from '../../src/domain/sign-in.ts';
-import { LiveRollouts } from '../../src/graphql/live-rollouts.ts';
+import { Live } from '../../src/graphql/live.ts';
+import type { LiveRollouts } from '../../src/graphql/live-rollouts.ts';
+import type { LiveTickets } from '../../src/graphql/live-tickets.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { alice, authorizedTicket, deployApplication, type Replica, type TestWorld } from './desk.ts';
 import * as people from './people.ts';
@@ -14,7 +16,9 @@ import { person } from './people.ts';
 export type LiveReplica = {
   replica: Replica;
   live: LiveRollouts;
-  events: RedisRolloutEvents;
+  tickets: LiveTickets;
+  events: RolloutEvents;
+  channels: RedisChannels;
   url: string;
   subscriptionsUrl: string;
   stop: () => Promise<void>;
@@ -26,14 +30,20 @@ export async function openLiveReplica(
 ): Promise<LiveReplica> {
   const { lookMs, follows = false, redisUrl = world.redisUrl } = options;
   const replica = await world.openReplica({ follows, redisUrl });
-  const live = new LiveRollouts(replica.desk);
+  const live = new Live(replica.desk);
   const { server, close } = createApp(replica.desk, live, signInByName);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const running = new AbortController();
   const looking = live.run(running.signal, lookMs);
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ replica, live, events: replica.desk.rolloutEvents as RedisRolloutEvents },
+    ...{
+      replica,
+      live: live.rollouts,
+      tickets: live.tickets,
+      events: replica.desk.rolloutEvents,
+      channels: replica.channels,
+    },
     url: `http://${address}/graphql`,
     subscriptionsUrl: `ws://${address}/graphql`,
     stop: async () => {

@@ -66,7 +66,7 @@ export async function databaseFaults(orm: MikroORM<PostgreSqlDriver>): Promise<s
     return [`the database lacks ${pending.length} migrations: set DATABASE_MIGRATION_URL to its owner's URL`];
   }
   const altering = await em.execute<{ table: string }[]>(
-    `select t as "table" from unnest(?::text[]) t where has_table_privilege(current_user, t, 'update')
+    `select t as "table" from unnest(?::text[]) t where has_any_column_privilege(current_user, t, 'update')
        or has_table_privilege(current_user, t, 'delete') or has_table_privilege(current_user, t, 'truncate')`,
     [`{${appendOnlyTables.join(',')}}`],
   );

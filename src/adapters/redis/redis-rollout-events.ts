@@ -1,84 +1,34 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
-import type { Logger } from 'pino';
 import { type RolloutEvent, type RolloutEvents, rolloutStatuses } from '../../domain/rollout.ts';
+import type { RedisChannels } from './redis-channels.ts';
 
 const channelOf = (operationId: string): string => `APPLICATION:REDEPLOY:ROLLOUT:${operationId}`;
 
-type Listener = (event: RolloutEvent) => void;
-
-/** Events over Redis pub/sub: one channel per operation, subscribed to while somebody here listens. */
+/** Events over Redis pub/sub: one channel per operation. */
 export class RedisRolloutEvents implements RolloutEvents {
-  private readonly publisher: Redis;
-  private readonly subscriber: Redis;
-  private readonly log: Logger;
-  private readonly listeners = new Map<string, Set<Listener>>();
+  private readonly channels: RedisChannels;
 
-  constructor(publisher: Redis, subscriber: Redis, log: Logger) {
-    this.publisher = publisher;
-    this.subscriber = subscriber;
-    this.log = log;
-    subscriber.on('message', (channel: string, message: string) => this.deliver(channel, message));
+  constructor(channels: RedisChannels) {
+    this.channels = channels;
   }
 
-  async publish(event: RolloutEvent): Promise<void> {
-    try {
-      await this.publisher.publish(channelOf(event.operationId), JSON.stringify(event));
-    } catch (error) {
-      this.log.warn({ operationId: event.operationId, reason: (error as Error).message }, 'event not published');
-    }
+  publish(event: RolloutEvent): Promise<void> {
+    return this.channels.publish(channelOf(event.operationId), JSON.stringify(event));
   }
 
-  async subscribe(operationId: string, listener: Listener): Promise<() => void> {
-    const channel = channelOf(operationId);
-    const listening = this.listeners.get(channel) ?? new Set();
-    this.listeners.set(channel, listening.add(listener));
-    if (listening.size === 1) await this.tell('subscribe', channel);
-    return () => {
-      if (!listening.delete(listener) || listening.size > 0) return;
-      this.listeners.delete(channel);
-      void this.tell('unsubscribe', channel);
-    };
+  subscribe(operationId: string, listener: (event: RolloutEvent) => void): Promise<() => void> {
+    return this.channels.subscribe(channelOf(operationId), (message) => listener(readEvent(operationId, message)));
   }
 
   onResume(listener: () => void): () => void {
-    this.subscriber.on('ready', listener);
-    return () => void this.subscriber.off('ready', listener);
-  }
-
-  /** Channels that somebody here listens on. */
-  get channelCount(): number {
-    return this.listeners.size;
-  }
-
-  /** While Redis is away the request waits in the connection's queue; nobody has to wait with it. */
-  private async tell(what: 'subscribe' | 'unsubscribe', channel: string): Promise<void> {
-    const patience = new AbortController();
-    const told = this.subscriber[what](channel).catch((error: unknown) =>
-      this.log.warn({ channel, reason: (error as Error).message }, `${what} failed`),
-    );
-    await Promise.race([told, pause(1_000, undefined, { signal: patience.signal }).catch(() => undefined)]);
-    patience.abort();
-  }
-
-  private deliver(channel: string, message: string): void {
-    const listening = this.listeners.get(channel);
-    if (!listening) return;
-    try {
-      const event = readEvent(channel, message);
-      for (const listener of listening) listener(event);
-    } catch (error) {
-      this.log.warn({ channel, reason: (error as Error).message }, 'event not understood');
-    }
+    return this.channels.onResume(listener);
   }
 }
 
-/** What somebody else published must not get into a subscriber's order. */
-function readEvent(channel: string, message: string): RolloutEvent {
+function readEvent(operationId: string, message: string): RolloutEvent {
   const event = JSON.parse(message) as RolloutEvent;
   const at = new Date(event.at);
   const isOne =
-    channelOf(event.operationId) === channel &&
+    event.operationId === operationId &&
     Number.isSafeInteger(event.sequence) &&
     rolloutStatuses.includes(event.status) &&
     !Number.isNaN(at.getTime());

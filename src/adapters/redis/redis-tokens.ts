@@ -13,9 +13,12 @@ const tokenCopy: z.ZodType<TokenCopy> = z.object({
   desc: z.string(),
 });
 
-/** The guide's keys. Percent-encoding keeps a `:` or `{}` in a username from reaching into another key. */
+/**
+ * The guide's keys. Percent-encoding keeps a `:` or `{}` in a username from reaching into another key; it takes
+ * well-formed text only, and what PostgreSQL is sent is made well-formed in the same way.
+ */
 export const tokenKey = (username: string, applicationName: string): string =>
-  `APPLICATION:REDEPLOY:TOKEN:USERNAME:${encodeURIComponent(username)}:APPLICATION_NAME:${applicationName}`;
+  `APPLICATION:REDEPLOY:TOKEN:USERNAME:${encodeURIComponent(username.toWellFormed())}:APPLICATION_NAME:${applicationName}`;
 
 export class RedisTokens implements Tokens {
   private readonly redis: Redis;
