@@ -7,9 +7,11 @@ import type { VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
 import { parseDocument } from './graphql/documents.ts';
 import { maskErrors } from './graphql/errors.ts';
+import { operationGlobalId } from './graphql/ids.ts';
 import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
+import { isForRest, restApi } from './rest/rest-api.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
@@ -25,7 +27,7 @@ export type App = {
   close: () => Promise<void>;
 };
 
-/** The HTTP and WebSocket server over the schema. Nobody gets in without a sign-in, except to /healthz. */
+/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to /healthz. */
 export function createApp(desk: Desk, live: Live, verifySignIn: VerifySignIn): App {
   const mask = maskErrors(desk.log);
   const signedIn = new WeakMap<Request, Actor>();
@@ -44,7 +46,10 @@ export function createApp(desk: Desk, live: Live, verifySignIn: VerifySignIn): A
     plugins: [signInFirst(verifySignIn, signedIn), checkedDocuments(mask)],
     context: ({ request }) => createContext(desk, live, signedIn.get(request)!),
   });
-  const server = createServer((request, response) => void yoga(request, response));
+  const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
+  const server = createServer(
+    (request, response) => void (isForRest(request) ? rest(request, response) : yoga(request, response)),
+  );
   const sockets = new WebSocketServer({
     server,
     path: endpoint,

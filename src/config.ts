@@ -13,6 +13,8 @@ export type Config = {
   redisUrl: string;
   kubernetes: KubernetesSettings;
   oidc: OidcSettings;
+  /** Applications to register at start; null for none. */
+  applicationsFile: string | null;
   logLevel: string;
   limits: Limits;
 };
@@ -56,6 +58,7 @@ const environment = z.object({
   OIDC_USERNAME_CLAIM: z.string().default('preferred_username'),
   OIDC_ROLES_CLAIM: z.string().default('roles'),
   OIDC_GROUPS_CLAIM: z.string().default('groups'),
+  APPLICATIONS_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
   PENDING_TICKET_HOURS: z.coerce.number().positive().default(24),
@@ -102,6 +105,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       rolesClaim: settings.OIDC_ROLES_CLAIM,
       groupsClaim: settings.OIDC_GROUPS_CLAIM,
     },
+    applicationsFile: settings.APPLICATIONS_FILE ?? null,
     logLevel: settings.LOG_LEVEL,
     limits: {
       tokenHours: settings.TOKEN_HOURS,

@@ -12,8 +12,10 @@ import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
 import { createApp } from './app.ts';
+import { loadApplications } from './applications-file.ts';
 import { type Config, ConfigError } from './config.ts';
 import { Live } from './graphql/live.ts';
+import { registerApplications, type Registration } from './operations/applications.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
 import { sweepExpiries } from './operations/expiries.ts';
 import { resumeApprovedTickets } from './operations/issue-tokens.ts';
@@ -32,6 +34,7 @@ const sweepMs = 1_000;
 /** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
   const clusters = KubernetesClusters.load(config.kubernetes, log);
+  const registrations = config.applicationsFile === null ? [] : await loadApplications(config.applicationsFile);
   const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
@@ -56,7 +59,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const serving = new AbortController();
   const watching = new AbortController();
   const watches = clusters.run(watching.signal);
-  const loops = [follower.run(serving.signal), live.run(serving.signal), sweep(desk, serving.signal)];
+  const loops = [follower.run(serving.signal), live.run(serving.signal), sweep(desk, registrations, serving.signal)];
   const end = async (): Promise<void> => {
     await app.close();
     serving.abort();
@@ -98,9 +101,15 @@ async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Confi
 }
 
 /** What a crash or an absent dependency left undone is taken up again. */
-async function sweep(desk: Desk, signal: AbortSignal): Promise<void> {
+async function sweep(desk: Desk, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+  let isRegistered = registrations.length === 0;
+  const registerFromFile = async () => {
+    if (isRegistered) return;
+    await registerApplications(desk, registrations);
+    isRegistered = true;
+  };
   while (!signal.aborted) {
-    for (const work of [resumeApprovedTickets, sweepExpiries]) {
+    for (const work of [registerFromFile, resumeApprovedTickets, sweepExpiries]) {
       await work(desk).catch((error: unknown) => desk.log.warn({ err: error }, `${work.name} failed`));
     }
     await pause(sweepMs, undefined, { signal }).catch(() => undefined);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { LockMode } from '@mikro-orm/postgresql';
 import { Application, type BusinessTag } from '../domain/application.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
@@ -28,20 +29,37 @@ export async function registerApplication(
   input: RegisterApplicationInput,
 ): Promise<Application> {
   requirePermission(mayRegisterApplications(actor), 'only ADMIN registers applications');
-  const { name, businessTags, owners, targets: wanted } = readApplicationInput(input);
+  return storeApplication(deps, actor, readApplicationInput(input));
+}
+
+/** Registers what a file names, as the service's own act. What stands there already is left alone. */
+export async function registerApplications(deps: Dependencies, applications: readonly Registration[]): Promise<void> {
+  for (const application of applications) await storeApplication(deps, null, application, true);
+}
+
+export type Registration = ReturnType<typeof readApplicationInput>;
+
+async function storeApplication(
+  deps: Dependencies,
+  by: Actor | null,
+  { name, businessTags, owners, targets: wanted }: Registration,
+  onlyIfChanged = false,
+): Promise<Application> {
   const targets: Target[] = [];
   for (const target of wanted) targets.push(await withClusterIdentity(deps, target));
   try {
     return await inTransaction(deps, async (em, now) => {
       const before = await em.findOne(Application, { name }, { populate: ['targets'] });
+      if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { businessTags, owners, targets }))
+        return before;
       const application =
         before ?? em.create(Application, { name, businessTags, owners, createdAt: now, updatedAt: now });
       em.assign(application, { businessTags, owners, updatedAt: now });
       application.targets.removeAll();
       await em.flush(); // the old targets go before the new ones come: the same target may stand in both
       em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
-      recordFacts(em, null, actor, now, { applicationName: name }, [
-        { kind: 'APPLICATION_REGISTER', businessTags, owners: owners, targets, isNew: before === null },
+      recordFacts(em, null, by, now, { applicationName: name }, [
+        { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, isNew: before === null },
       ]);
       return application;
     });
@@ -55,6 +73,12 @@ export async function registerApplication(
     throw error;
   }
 }
+
+const registrationOf = ({ businessTags, owners, targets }: Application) => ({
+  businessTags,
+  owners,
+  targets: targets.map((target) => target.toTarget()),
+});
 
 /**
  * Takes an application out of the registry. Only ADMIN. Its tickets and operations stay in the record; nobody can

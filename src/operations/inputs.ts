@@ -3,12 +3,12 @@ import { RedeployError } from '../domain/errors.ts';
 import { ticketCategories } from '../domain/ticket.ts';
 
 /** Takes what a client sent, or refuses it naming every fault at once. */
-function reader<Schema extends z.ZodType>(schema: Schema): (input: unknown) => z.infer<Schema> {
+function reader<Schema extends z.ZodType>(schema: Schema, root = ['input']): (input: unknown) => z.infer<Schema> {
   return (input) => {
     const result = schema.safeParse(input);
     if (result.success) return result.data;
     const faults = result.error.issues.map((issue) => ({
-      field: ['input', ...issue.path].join('.'),
+      field: [...root, ...issue.path].join('.'),
       message: issue.message,
     }));
     throw new RedeployError('INVALID_INPUT', faults.map(({ field, message }) => `${field}: ${message}`).join('; '), {
@@ -48,34 +48,51 @@ const businessTag = z.object({ tagKey: text(63), tagValue: text(253) });
 const distinct = <Item>(key: (item: Item) => string, what: string) =>
   [(items: Item[]) => new Set(items.map(key)).size === items.length, `must not name the same ${what} twice`] as const;
 
-export const readApplicationInput = reader(
+const application = z.object({
+  name: dnsLabel,
+  businessTags: z
+    .array(businessTag)
+    .max(50)
+    .nullish()
+    .transform((tags) => tags ?? [])
+    .refine(...distinct<z.infer<typeof businessTag>>((tag) => tag.tagKey, 'tag')),
+  owners: z
+    .object({
+      users: z
+        .array(text(253))
+        .max(100)
+        .nullish()
+        .transform((users) => users ?? []),
+      groups: z
+        .array(text(253))
+        .max(100)
+        .nullish()
+        .transform((groups) => groups ?? []),
+    })
+    .refine(({ users, groups }) => users.length + groups.length > 0, 'must name at least one user or group'),
+  targets: z
+    .array(z.object({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
+    .min(1, 'must name at least one target')
+    .max(20),
+});
+
+export const readApplicationInput = reader(application);
+
+const targetOf = (target: { cluster: string | null; namespace: string; deploymentName: string }): string =>
+  `${target.cluster ?? ''}/${target.namespace}/${target.deploymentName}`;
+
+/** A file of applications: every name and every target once. */
+export const readApplicationsFile = reader(
   z.object({
-    name: dnsLabel,
-    businessTags: z
-      .array(businessTag)
-      .max(50)
-      .nullish()
-      .transform((tags) => tags ?? [])
-      .refine(...distinct<z.infer<typeof businessTag>>((tag) => tag.tagKey, 'tag')),
-    owners: z
-      .object({
-        users: z
-          .array(text(253))
-          .max(100)
-          .nullish()
-          .transform((users) => users ?? []),
-        groups: z
-          .array(text(253))
-          .max(100)
-          .nullish()
-          .transform((groups) => groups ?? []),
-      })
-      .refine(({ users, groups }) => users.length + groups.length > 0, 'must name at least one user or group'),
-    targets: z
-      .array(z.object({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
-      .min(1, 'must name at least one target')
-      .max(20),
+    applications: z
+      .array(application)
+      .refine(...distinct<z.infer<typeof application>>(({ name }) => name, 'application'))
+      .refine((all) => {
+        const targets = all.flatMap((one) => one.targets.map(targetOf));
+        return new Set(targets).size === targets.length;
+      }, 'must not name the same target twice'),
   }),
+  [],
 );
 
 export const readTicketInput = reader(

@@ -22,7 +22,11 @@ export class HttpRefusal extends RedeployError {
   constructor(
     status: number,
     message: string,
-    { code = 'INVALID_INPUT', headers = {}, ...details }: ErrorDetails & { code?: ErrorCode; headers?: OutgoingHttpHeaders } = {},
+    {
+      code = 'INVALID_INPUT',
+      headers = {},
+      ...details
+    }: ErrorDetails & { code?: ErrorCode; headers?: OutgoingHttpHeaders } = {},
   ) {
     super(code, message, details);
     this.status = status;

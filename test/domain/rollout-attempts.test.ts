@@ -3,6 +3,7 @@ import {
   deployment,
   newPods,
   oldPod,
+  oldSet,
   ourSet,
   pod,
   secondsAgo,
@@ -20,6 +21,15 @@ describe('superseded', () => {
     [
       "somebody's undo, whose template carries no operation, ends it",
       { deployment: { ...theirs, operationId: null, templateOperationId: null } },
+      'SUPERSEDED',
+      replaced,
+    ],
+    [
+      "somebody's new image, which leaves our annotation in the template, ends it",
+      {
+        deployment: deployment({ generation: 6, revision: 6 }),
+        replicaSets: [{ ...theirSet, templateOperationId: 'op-1' }, ourSet(), oldSet],
+      },
       'SUPERSEDED',
       replaced,
     ],
@@ -172,6 +182,15 @@ describe('new and old pods', () => {
     });
     expect(verdict).toMatchObject({ newPods: ['web-old-9', 'web-new-1'], newPodCount: 2, oldPods: ['web-new-9'] });
     expect(verdict.replicas).toEqual({ desired: 3, updated: 3, ready: 1, available: 3, old: 1 });
+  });
+
+  test("are told apart by it also when somebody's new image leaves our annotation in the template", () => {
+    const theirs = ourSet({ uid: 'web-newer', name: 'web-newer', revision: 6 });
+    const verdict = verdictOn({
+      replicaSets: [theirs, ourSet(), oldSet],
+      pods: [pod('theirs', { replicaSetUid: 'web-newer' }), pod('ours')],
+    });
+    expect(verdict).toMatchObject({ newPods: ['ours'], newReplicaSet: { name: 'web-new', revision: 5 } });
   });
 
   test('terminated are the old ones that are really gone, not those that still end', () => {

@@ -54,9 +54,9 @@ describe("kubectl's answer, the first that applies", () => {
     ],
     [
       'old replicas come before unavailable ones',
-      { deployment: deployment({ status: { replicas: 5, updatedReplicas: 3, availableReplicas: 1 } }) },
+      { deployment: deployment({ status: { replicas: 4, updatedReplicas: 3, availableReplicas: 1 } }) },
       'PROGRESSING',
-      waiting('2 old replicas are pending termination'),
+      waiting('1 old replicas are pending termination'),
     ],
     [
       'unavailable replicas come last',

@@ -29,7 +29,23 @@ export function openDatabase(url: string, poolSize = 20): MikroORM {
     ensureDatabase: false,
     forceUtcTimezone: true,
     driverOptions: { connectionTimeoutMillis: 5_000, application_name: 'cratos-redeploy' },
+    onCreateConnection: async (connection) => letRollbackFail(connection as Connection),
   });
+}
+
+type Connection = { executeQuery: (query: { sql: string }, options?: object) => Promise<unknown> };
+
+/**
+ * Kysely gives a transaction's connection back to the pool only once COMMIT or ROLLBACK has succeeded: each one that
+ * is lost half-way would be missing for ever, and after a restart of PostgreSQL the pool would be empty. The server
+ * rolls back by itself what loses its connection, and the pool throws away what is broken.
+ */
+function letRollbackFail(connection: Connection): void {
+  const execute = connection.executeQuery.bind(connection);
+  connection.executeQuery = async (query, options) => {
+    const result = execute(query, options);
+    return query.sql === 'rollback' ? result.catch(() => ({ rows: [] })) : result;
+  };
 }
 
 export type { EntityManager, MikroORM };

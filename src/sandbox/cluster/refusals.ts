@@ -1,6 +1,10 @@
 import type { Resource } from './objects.ts';
 
-export type Cause = { reason: 'FieldValueInvalid' | 'FieldValueRequired'; message: string; field: string };
+export type Cause = {
+  reason: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueTooLong';
+  message: string;
+  field: string;
+};
 type Details = { name?: string; group?: string; kind?: string; uid?: string; causes?: Cause[] };
 
 /** A request that the API server refuses; the words are Kubernetes' own. */

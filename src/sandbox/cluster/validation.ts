@@ -98,6 +98,20 @@ function* strategyFaults(strategy: Json | undefined): Generator<Cause> {
   }
 }
 
+const longestAnnotations = 256 * 1024;
+
+function* annotationFaults(annotations: Json | undefined, field: string): Generator<Cause> {
+  const texts = isJsonObject(annotations) ? Object.entries(annotations).flat() : [];
+  const bytes = texts.reduce<number>((sum, text) => sum + Buffer.byteLength(textOf(text)), 0);
+  if (bytes > longestAnnotations) {
+    yield {
+      reason: 'FieldValueTooLong',
+      message: `Too long: must have at most ${longestAnnotations} bytes`,
+      field,
+    };
+  }
+}
+
 function* workloadFaults(spec: JsonObject): Generator<Cause> {
   const template = isJsonObject(spec['template']) ? spec['template'] : {};
   const metadata = isJsonObject(template['metadata']) ? template['metadata'] : {};
@@ -110,6 +124,7 @@ function* workloadFaults(spec: JsonObject): Generator<Cause> {
   if (selector === undefined || isEmpty || !selects(selector, labels as Record<string, string> | undefined)) {
     yield wrong('spec.template.metadata.labels', goMap(labels), '`selector` does not match template `labels`');
   }
+  yield* annotationFaults(metadata['annotations'], 'spec.template.annotations');
   const pod = isJsonObject(template['spec']) ? template['spec'] : {};
   yield* containerFaults(pod['containers'], 'spec.template.spec.containers');
 }
@@ -122,6 +137,7 @@ function* faultsOf(resource: Resource, object: JsonObject, previous: Deployment 
   else if (resource.name === 'namespaces' ? !label.test(name) : !subdomain.test(name)) {
     yield wrong('metadata.name', JSON.stringify(name), resource.name === 'namespaces' ? labelRule : subdomainRule);
   }
+  yield* annotationFaults(metadata['annotations'], 'metadata.annotations');
   if (resource.name === 'deployments') yield* strategyFaults(spec['strategy']);
   if (resource.name === 'deployments' || resource.name === 'replicasets') yield* workloadFaults(spec);
   if (resource.name === 'pods') yield* containerFaults(spec['containers'], 'spec.containers');
