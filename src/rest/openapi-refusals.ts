@@ -62,6 +62,7 @@ function response(status: number, description: string, found: readonly string[],
     content: {
       'application/problem+json': {
         schema: {
+          type: 'object',
           allOf: [{ $ref: '#/components/schemas/Problem' }],
           properties: { status: { const: status }, code: { enum: found } },
         },

@@ -1,6 +1,9 @@
 import { errorStatus } from '../domain/errors.ts';
 import { rolloutStatuses } from '../domain/rollout.ts';
-import { bodyFields } from './requests.ts';
+import type { operationResource } from './operation-resource.ts';
+import type { bodyFields } from './requests.ts';
+
+type Operation = ReturnType<typeof operationResource>;
 
 const string = (description: string) => ({ type: 'string', description });
 const count = (description: string) => ({ type: 'integer', minimum: 0, description });
@@ -25,7 +28,7 @@ const bodyProperties: Record<(typeof bodyFields)[number], object> = {
   reason: { ...orNull(string('Why, for the record.')), minLength: 1, maxLength: 2000 },
 };
 
-const operation = {
+const operation: Record<keyof Operation, object> = {
   id: { type: 'string', format: 'uuid', description: 'Its id, as it stands on the Kubernetes object too.' },
   globalId: string("Its id in GraphQL's terms, opaque; GraphQL takes either."),
   ticketId: count('The ticket that allowed it.'),
@@ -54,14 +57,14 @@ const operation = {
   failures: list('What is wrong with new pods.', { $ref: '#/components/schemas/PodFailure' }),
 };
 
-const podFailure = {
-  pod: string('Its name.'),
-  container: orNull(string('The container at fault; null where it is the pod.')),
-  reason: string("Kubernetes' word for it, such as ImagePullBackOff."),
-  message: string("Kubernetes' words about it."),
-  exitCode: orNull({ type: 'integer', description: 'With what the container last ended; null where unknown.' }),
+const podFailure: Record<keyof Operation['failures'][number], object> = {
+  pod: string("The pod's name."),
+  container: orNull(string('The container, init containers too; null where the whole pod is concerned.')),
+  reason: string("Kubernetes' reason, such as ImagePullBackOff."),
+  message: string("Kubernetes' message."),
+  exitCode: orNull({ type: 'integer', description: 'Of the last run; null where it has not ended.' }),
   restarts: count('How often the container was restarted.'),
-  isDoomed: { type: 'boolean', description: 'Waiting will not help.' },
+  doomed: { type: 'boolean', description: 'True: it will not become ready by waiting. False: a warning.' },
 };
 
 const problem = {
@@ -86,7 +89,7 @@ export const schemas = {
     additionalProperties: false,
   },
   Operation: whole('One redeployment and its record.', operation),
-  PodFailure: whole('Why a pod does not come up.', podFailure),
+  PodFailure: whole('Why a new pod does not come up.', podFailure),
   Problem: {
     ...whole('An error in the form of RFC 9457.', problem),
     required: ['type', 'title', 'status', 'detail', 'code'],

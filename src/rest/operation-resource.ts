@@ -27,5 +27,5 @@ export const operationResource = (operation: OperationRow, globalId: string) => 
   rolloutStatus: operation.rolloutStatus,
   newPods: operation.newPods,
   terminatedPods: operation.terminatedPods,
-  failures: operation.failures,
+  failures: operation.failures.map(({ isDoomed, ...failure }) => ({ ...failure, doomed: isDoomed })),
 });

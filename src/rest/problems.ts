@@ -1,9 +1,11 @@
-import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Logger } from 'pino';
 import { type ErrorCode, type ErrorDetails, errorStatus, RedeployError } from '../domain/errors.ts';
 
+type HeaderFields = Record<string, string>;
+
 /** What a handler answers with; sent as JSON. */
-export type Reply = { status: number; headers?: OutgoingHttpHeaders; body: object };
+export type Reply = { status: number; headers?: HeaderFields; body: object };
 
 /** An error as RFC 9457 has it, with our code and what the domain's error tells beside it. */
 type Problem = ErrorDetails & {
@@ -17,7 +19,7 @@ type Problem = ErrorDetails & {
 /** A request that HTTP itself refuses, before anybody asks what it is about: its status says more than its code. */
 export class HttpRefusal extends RedeployError {
   readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
+  readonly headers: HeaderFields;
 
   constructor(
     status: number,
@@ -26,7 +28,7 @@ export class HttpRefusal extends RedeployError {
       code = 'INVALID_INPUT',
       headers = {},
       ...details
-    }: ErrorDetails & { code?: ErrorCode; headers?: OutgoingHttpHeaders } = {},
+    }: ErrorDetails & { code?: ErrorCode; headers?: HeaderFields } = {},
   ) {
     super(code, message, details);
     this.status = status;
@@ -79,12 +81,12 @@ function detailsOf({ code, details }: RedeployError): ErrorDetails {
 const inRestWords = (text: string): string =>
   text.replace(/\binput\.(\w+)/g, (_, field: string) => (field === 'applicationName' ? 'name' : field));
 
-const reply = (problem: Problem, headers: OutgoingHttpHeaders = {}): Reply => ({
+const reply = (problem: Problem, headers: HeaderFields = {}): Reply => ({
   status: problem.status,
   headers: {
     'content-type': 'application/problem+json',
     ...(problem.status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-    ...(problem.retryAfterSeconds === undefined ? {} : { 'retry-after': problem.retryAfterSeconds }),
+    ...(problem.retryAfterSeconds === undefined ? {} : { 'retry-after': String(problem.retryAfterSeconds) }),
     ...headers,
   },
   body: problem,

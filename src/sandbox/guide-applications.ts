@@ -1,10 +1,16 @@
+import {
+  ApplicationDocument,
+  RegisterApplicationDocument,
+  type RegisterApplicationInput,
+} from '../documents/generated/graphql.ts';
 import type { Session } from './sandbox.ts';
+import { Refused, StoryClient } from './story-client.ts';
 
 const tags = (text: string) =>
   text.split(',').map((tag) => ({ tagKey: tag.split(':')[0]!, tagValue: tag.split(':')[1]! }));
 
 /** The guide's table of applications, where the sandbox's cluster runs them. */
-const guideApplications = [
+const guideApplications: readonly RegisterApplicationInput[] = [
   {
     name: 'web-service',
     businessTags: tags('env:production,team:backend,version:v2.1.0,critical:true'),
@@ -25,24 +31,16 @@ const guideApplications = [
   },
 ];
 
-const known = 'query ($name: String!) { application(name: $name) { name } }';
-const register = 'mutation ($input: RegisterApplicationInput!) { registerApplication(input: $input) { name } }';
-
 /** As the admin would, through the API; what is registered already is left as it is. */
-export async function registerGuideApplications({ url, personas }: Pick<Session, 'url' | 'personas'>): Promise<void> {
-  const { token } = personas.find(({ roles }) => roles.includes('ADMIN'))!;
-  const ask = async (
-    query: string,
-    variables: object,
-  ): Promise<{ data?: Record<string, unknown>; errors?: object[] }> => {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
-    return (await response.json()) as { data?: Record<string, unknown>; errors?: object[] };
-  };
-  for (const application of guideApplications) {
-    const { data } = await ask(known, { name: application.name });
-    if (data?.['application']) continue;
-    const { errors } = await ask(register, { input: application });
-    if (errors) throw new Error(`${application.name} could not be registered: ${JSON.stringify(errors)}`);
+export async function registerGuideApplications(session: Session): Promise<void> {
+  const admin = new StoryClient(session, 'grace');
+  for (const input of guideApplications) {
+    const isKnown = await admin.ask(ApplicationDocument, { name: input.name }).then(() => true, unlessNotFound);
+    if (!isKnown) await admin.ask(RegisterApplicationDocument, { input });
   }
+}
+
+function unlessNotFound(error: unknown): false {
+  if (error instanceof Refused && error.code === 'NOT_FOUND') return false;
+  throw error;
 }

@@ -15,7 +15,7 @@ try {
   );
   for (const note of notes) say(note);
   say(`Cratos Redeploy, sandbox, up after ${((performance.now() - begun) / 1000).toFixed(1)} s. Ctrl-C ends it.\n`);
-  say(`GraphQL        ${session.url}`);
+  say(`GraphQL        ${session.url} (in a browser: GraphiQL with everybody's tokens)`);
   say(`Subscriptions  ${session.subscriptionsUrl}`);
   say(`Kubernetes     KUBECONFIG=${session.kubeconfig}`);
   say(`PostgreSQL     ${session.databaseUrl}`);

@@ -73,16 +73,18 @@ export async function startSandbox(
       // Enough for playing the story again and again; production has 1 a minute and 10 an hour.
       REDEPLOYS_PER_MINUTE: '60',
       REDEPLOYS_PER_HOUR: '1000',
+      GRAPHIQL: 'true',
       LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
     });
-    const service: Service = await keep(startService(config, log));
+    const personas = await personaTokens(issuer);
+    const service: Service = await keep(startService({ ...config, graphiql: { people: personas } }, log));
     const session: Session = {
       url: service.url,
       subscriptionsUrl: service.subscriptionsUrl,
       kubeconfig,
       databaseUrl: postgres.serviceUrl,
       redisUrl: redis.url,
-      personas: await personaTokens(issuer),
+      personas,
     };
     await registerGuideApplications(session);
     await writeFile(join(folder, 'session.json'), `${JSON.stringify(session, null, 2)}\n`, { mode: 0o600 });

@@ -1,4 +1,9 @@
 import { createClient } from 'graphql-ws';
+import {
+  RolloutStatusDocument,
+  type RolloutStatusSubscription,
+  type TypedDocumentString,
+} from '../documents/generated/graphql.ts';
 import type { Session } from './sandbox.ts';
 
 type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] };
@@ -26,7 +31,7 @@ export class StoryClient {
     this.authorization = `Bearer ${persona.token}`;
   }
 
-  async ask<Data>(query: string, variables: object = {}): Promise<Data> {
+  async ask<Data, Variables>(query: TypedDocumentString<Data, Variables>, variables: Variables): Promise<Data> {
     const response = await fetch(this.session.url, {
       method: 'POST',
       headers: { authorization: this.authorization, 'content-type': 'application/json' },
@@ -39,11 +44,8 @@ export class StoryClient {
   }
 
   /** A rollout's events behind `after`, in order; where the connection breaks it goes on behind the last one. */
-  async *watch<Event extends { sequence: number }>(
-    query: string,
-    operationId: string,
-    after = 0,
-  ): AsyncGenerator<Event> {
+  async *watchRollout(operationId: string, after = 0): AsyncGenerator<RolloutStatusSubscription['rolloutStatus']> {
+    const query = RolloutStatusDocument.toString();
     const { authorization } = this;
     for (let attempt = 0; attempt < 30; attempt += 1) {
       const client = createClient({
@@ -52,7 +54,7 @@ export class StoryClient {
         retryAttempts: 0,
       });
       try {
-        const results = client.iterate<{ rolloutStatus: Event }>({ query, variables: { operationId, after } });
+        const results = client.iterate<RolloutStatusSubscription>({ query, variables: { operationId, after } });
         for await (const { data, errors } of results) {
           if (errors?.[0]) throw new Refused(String(errors[0].extensions?.['code']), errors[0].message);
           if (!data) continue;

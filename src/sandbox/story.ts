@@ -1,5 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import {
+  ApproveDocument,
+  AuditTrailDocument,
+  CreateTicketDocument,
+  type CreateTicketInput,
+  OperationDocument,
+  RedeployDocument,
+  RejectDocument,
+  type RolloutStatusSubscription,
+  TokenDocument,
+} from '../documents/generated/graphql.ts';
 import { createLogger } from '../logger.ts';
 import { type Session, startSandbox } from './sandbox.ts';
 import { Refused, StoryClient } from './story-client.ts';
@@ -14,124 +25,7 @@ const indent = (text: string): string => text.replace(/^/gm, '    ');
 
 const tag = (tagKey: string, tagValue: string) => ({ tag: { tagKey, tagValue } });
 
-const createTicket = /* GraphQL */ `
-  mutation CreateTicket($input: CreateTicketInput!) {
-    createTicket(input: $input) {
-      ticketNo
-      status
-      approvalsRequired
-    }
-  }
-`;
-const approve = /* GraphQL */ `
-  mutation Approve($input: ApproveInput!) {
-    approve(input: $input) {
-      status
-      approvals {
-        approver
-      }
-    }
-  }
-`;
-const reject = /* GraphQL */ `
-  mutation Reject($input: RejectInput!) {
-    reject(input: $input) {
-      status
-    }
-  }
-`;
-const token = /* GraphQL */ `
-  query Token($applicationName: String!) {
-    token(applicationName: $applicationName) {
-      valid
-      desc
-      secondsRemaining
-    }
-  }
-`;
-const redeploy = /* GraphQL */ `
-  mutation Redeploy($input: RedeployInput!) {
-    redeploy(input: $input) {
-      id
-      rolloutStatus
-      errorMessage
-    }
-  }
-`;
-const rolloutStatus = /* GraphQL */ `
-  subscription RolloutStatus($operationId: ID!, $after: Int) {
-    rolloutStatus(operationId: $operationId, after: $after) {
-      sequence
-      status
-      message
-      replicas {
-        desired
-        updated
-        ready
-        available
-        old
-      }
-      newPods
-      terminatedPods
-      failures {
-        pod
-        reason
-        message
-      }
-    }
-  }
-`;
-const operation = /* GraphQL */ `
-  query Operation($id: ID!) {
-    operation(id: $id) {
-      ticketId
-      ticketEntryId
-      username
-      applicationName
-      namespace
-      deploymentName
-      previousImage
-      currentImage
-      previousReplicas
-      currentReplicas
-      rolloutStrategy
-      operationStartTime
-      operationEndTime
-      durationSeconds
-      success
-      errorMessage
-      rolloutStatus
-      newPods
-      terminatedPods
-    }
-  }
-`;
-const auditTrail = /* GraphQL */ `
-  query AuditTrail($ticketNo: String!) {
-    ticket(ticketNo: $ticketNo) {
-      auditTrail(first: 100) {
-        edges {
-          node {
-            at
-            level
-            username
-            message
-          }
-        }
-      }
-    }
-  }
-`;
-
-type RolloutEvent = {
-  sequence: number;
-  status: string;
-  message: string;
-  replicas: { desired: number; updated: number; ready: number; available: number; old: number };
-  newPods: string[];
-  terminatedPods: string[];
-  failures: { pod: string; reason: string; message: string }[];
-};
+type RolloutEvent = RolloutStatusSubscription['rolloutStatus'];
 
 async function playStory(session: Session): Promise<void> {
   const person = (name: string): StoryClient => new StoryClient(session, name);
@@ -149,39 +43,37 @@ async function playStory(session: Session): Promise<void> {
     applicationName: 'web-service',
     businessTags: [tag('env', 'production'), tag('version', 'v2.1.0'), tag('critical', 'true')],
   };
-  const input = {
+  const input: CreateTicketInput = {
     workOrderKey: 'APPLICATION_REDEPLOY',
     category: 'BUG_FIX',
     reason: 'web-service answers 500 since 03:05, its connection pool is stuck',
     entries: [{ detail, expectedEffect: 'the pool is built anew', rollbackPlan: 'none needed: same image' }],
   };
-  const created = await alice.ask<{ createTicket: { ticketNo: string; status: string } }>(createTicket, { input });
-  const { ticketNo } = created.createTicket;
-  say(indent(`ticket ${ticketNo}, ${created.createTicket.status}`));
+  const { createTicket: created } = await alice.ask(CreateTicketDocument, { input });
+  const { ticketNo } = created;
+  say(indent(`ticket ${ticketNo}, ${created.status}`));
 
   say('2. Without a token nothing is restarted, and nobody approves their own ticket.');
-  say(indent(`bob:   ${await refusalOf(bob.ask(redeploy, { input: { applicationName: 'web-service' } }))}`));
-  say(indent(`alice: ${await refusalOf(alice.ask(approve, { input: { ticketNo } }))}`));
+  say(indent(`bob:   ${await refusalOf(bob.ask(RedeployDocument, { input: { applicationName: 'web-service' } }))}`));
+  say(indent(`alice: ${await refusalOf(alice.ask(ApproveDocument, { input: { ticketNo } }))}`));
 
   say('3. carol and dave approve.');
   for (const [name, approver] of [
     ['carol', carol],
     ['dave', dave],
   ] as const) {
-    const { approve: ticket } = await approver.ask<{ approve: { status: string } }>(approve, {
+    const { approve: ticket } = await approver.ask(ApproveDocument, {
       input: { ticketNo, comment: `seen by ${name}` },
     });
     say(indent(`${name} approves: ${ticket.status}`));
   }
 
   say('4. The token lies in Redis for two hours.');
-  const { token: held } = await alice.ask<{ token: { desc: string; secondsRemaining: number } }>(token, {
-    applicationName: 'web-service',
-  });
+  const { token: held } = await alice.ask(TokenDocument, { applicationName: 'web-service' });
   say(indent(`${held.desc}, ${held.secondsRemaining} s left`));
 
   say('5. alice redeploys and watches.');
-  const { redeploy: started } = await alice.ask<{ redeploy: { id: string; errorMessage: string | null } }>(redeploy, {
+  const { redeploy: started } = await alice.ask(RedeployDocument, {
     input: {
       applicationName: 'web-service',
       namespace: 'production',
@@ -189,26 +81,21 @@ async function playStory(session: Session): Promise<void> {
       reason: 'Emergency redeploy for bug fix',
     },
   });
-  for await (const event of alice.watch<RolloutEvent>(rolloutStatus, started.id)) showProgress(event);
+  for await (const event of alice.watchRollout(started.id)) showProgress(event);
   if (process.stdout.isTTY) say();
 
   say("6. The operation's record.");
-  const { operation: record } = await alice.ask<{ operation: object }>(operation, { id: started.id });
+  const { operation: record } = await alice.ask(OperationDocument, { id: started.id });
   say(indent(JSON.stringify(record, null, 2)));
 
   say('7. What an auditor reads a year later.');
-  type Trail = {
-    ticket: {
-      auditTrail: { edges: { node: { at: string; level: string; username: string | null; message: string } }[] };
-    };
-  };
-  const { ticket } = await carol.ask<Trail>(auditTrail, { ticketNo });
-  for (const { node } of ticket.auditTrail.edges) {
+  const { ticket } = await carol.ask(AuditTrailDocument, { ticketNo });
+  for (const { node } of ticket!.auditTrail.edges) {
     say(indent(`${node.at}  ${node.level.padEnd(10)}  ${(node.username ?? '-').padEnd(6)}  ${node.message}`));
   }
 
   say('8. bob asks for a redeploy of api-gateway; carol says no.');
-  const second = await bob.ask<{ createTicket: { ticketNo: string } }>(createTicket, {
+  const { createTicket: second } = await bob.ask(CreateTicketDocument, {
     input: {
       ...input,
       category: 'CONFIG_CHANGE',
@@ -216,10 +103,10 @@ async function playStory(session: Session): Promise<void> {
       entries: [{ detail: { applicationName: 'api-gateway' } }],
     },
   });
-  const { reject: rejected } = await carol.ask<{ reject: { status: string } }>(reject, {
-    input: { ticketNo: second.createTicket.ticketNo, comment: 'a planned change, not an emergency' },
+  const { reject: rejected } = await carol.ask(RejectDocument, {
+    input: { ticketNo: second.ticketNo, comment: 'a planned change, not an emergency' },
   });
-  say(indent(`ticket ${second.createTicket.ticketNo}, ${rejected.status}`));
+  say(indent(`ticket ${second.ticketNo}, ${rejected.status}`));
 }
 
 async function refusalOf(request: Promise<unknown>): Promise<string> {

@@ -68,6 +68,21 @@ describe('superseded', () => {
       `${waiting('0 out of 3 new replicas have been updated')} (the deployment is paused)`,
     ],
     [
+      'a newer template that is not observed replaces nothing, even where our ReplicaSet is not seen',
+      { deployment: deployment({ ...theirs, revision: 5, status: { observedGeneration: 5 } }), replicaSets: [oldSet] },
+      'PROGRESSING',
+      unobserved,
+    ],
+    [
+      'nor does one on a paused Deployment',
+      {
+        deployment: deployment({ ...theirs, revision: 4, paused: true, status: { updatedReplicas: 0 } }),
+        replicaSets: [oldSet],
+      },
+      'PROGRESSING',
+      `${waiting('0 out of 3 new replicas have been updated')} (the deployment is paused)`,
+    ],
+    [
       'scaled in the middle is not superseded; the denominator moves',
       { deployment: deployment({ generation: 6, replicas: 5, status: { replicas: 5, updatedReplicas: 3 } }) },
       'PROGRESSING',

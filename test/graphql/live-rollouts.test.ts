@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import type { RolloutEvent } from '../../src/domain/rollout.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { alice, authorizedTicket, deployApplication, openTestWorld, type TestWorld } from '../support/desk.ts';
-import { type LiveReplica, openLiveReplica, WrittenRollout } from '../support/live.ts';
+import { type LiveReplica, openLiveReplica, seen, untilNothingIsLeft, upTo, WrittenRollout } from '../support/live.ts';
 import { Relay } from '../support/relay.ts';
-import { type RolloutWatch, watchRollout } from '../support/rollout-watch.ts';
+import { watchRollout } from '../support/rollout-watch.ts';
 import { until } from '../support/wait.ts';
 
 let world: TestWorld;
@@ -31,14 +30,6 @@ afterAll(async () => {
 
 const begin = (): Promise<WrittenRollout> => WrittenRollout.begin(world, near);
 const publish = (event: RolloutEvent): Promise<void> => near.events.publish(event);
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
-const seen = (watch: RolloutWatch, last: number): Promise<unknown> =>
-  until(`event ${last} is seen`, () => watch.last() >= last);
-const nothingIsLeft = (...replicas: LiveReplica[]): Promise<unknown> =>
-  until('no topic and no channel is left', () =>
-    replicas.every(({ live, channels }) => live.topicCount === 0 && channels.channelCount === 0),
-  );
-
 describe('an operation that another replica carries out', () => {
   test('is seen whole, in order and to its end, with or without a late start', async () => {
     const follower = await openLiveReplica(world, { follows: true });
@@ -59,7 +50,7 @@ describe('an operation that another replica carries out', () => {
     expect(watches[0]!.events.map(({ status }) => status)).toEqual(
       expect.arrayContaining(['STARTED', 'PROGRESSING', 'VERIFYING', 'COMPLETED']),
     );
-    await nothingIsLeft(near, far);
+    await untilNothingIsLeft(near, far);
     await follower.stop();
   });
 });
@@ -101,7 +92,7 @@ test('a client that goes back and forth between replicas gets every event once a
   expect(await watch.ended).toEqual({ completed: true });
   collect();
   expect(got).toEqual(upTo(rollout.last));
-  await nothingIsLeft(near, far);
+  await untilNothingIsLeft(near, far);
 });
 
 describe('messages that Redis loses', () => {
@@ -165,18 +156,33 @@ describe('messages that Redis loses', () => {
     await seen(watch, 1);
     const like = { ...(await rollout.record()), sequence: 2 };
     const strange: unknown[] = [
-      ...[null, 7, {}, { ...like, sequence: 'x' }, { ...like, operationId: 'another' }, { ...like, at: 'never' }],
-      ...[
-        { ...like, status: 'DONE' },
-        { ...like, sequence: 99 },
-      ],
+      null,
+      7,
+      {},
+      {
+        ...like,
+        sequence: 'x',
+      },
+      {
+        ...like,
+        operationId: 'another',
+      },
+      {
+        ...like,
+        at: 'never',
+      },
+      {
+        ...like,
+        status: 'DONE',
+      },
+      {
+        ...like,
+        sequence: 99,
+      },
     ];
-    for (const message of strange) await publish(message as RolloutEvent).catch(() => undefined);
-    const raw = (
-      near.channels as unknown as { publisher: { publish: (channel: string, text: string) => Promise<unknown> } }
-    ).publisher;
+    const channel = `APPLICATION:REDEPLOY:ROLLOUT:${operationId}`;
     for (const text of ['', '{', ...strange.map((message) => JSON.stringify(message))]) {
-      await raw.publish(`APPLICATION:REDEPLOY:ROLLOUT:${operationId}`, text);
+      await near.channels.publish(channel, text);
     }
     await publish(await rollout.record());
     await publish(await rollout.record('COMPLETED'));
@@ -202,7 +208,7 @@ describe('where a subscription starts', () => {
     });
     expect(await watch.ended).toEqual({ completed: true });
     expect(watch.sequences()).toEqual(expected);
-    await nothingIsLeft(near);
+    await untilNothingIsLeft(near);
   });
 
   test.for([-1, -2_147_483_648, 3, 2_147_483_647])(
@@ -216,7 +222,7 @@ describe('where a subscription starts', () => {
         message: "after must be between 0 and 2, the operation's last event",
       });
       expect(watch.events).toEqual([]);
-      await nothingIsLeft(near);
+      await untilNothingIsLeft(near);
     },
   );
 
@@ -237,103 +243,7 @@ describe('where a subscription starts', () => {
       refused: 'NOT_FOUND',
       message: `there is no operation ${unknown}`,
     });
-    await nothingIsLeft(near);
-  });
-});
-
-test('a client that stalls skips events that newer ones of their status replace, and still gets the last of each', async () => {
-  const rollout = await begin();
-  const watch = watchRollout(near, 'alice', { operationId: rollout.operationId });
-  await seen(watch, 1);
-  watch.read(false);
-  const long = 'x'.repeat(200_000); // much more in all than the sockets between the two take in
-  for (let count = 0; count < 150; count += 1) await publish(await rollout.record('PROGRESSING', long));
-  const verifying = await rollout.record('VERIFYING');
-  await publish(verifying);
-  await publish(await rollout.record('COMPLETED'));
-  watch.read(true);
-  expect(await watch.ended).toEqual({ completed: true });
-  const got = watch.sequences();
-  expect(got.length).toBeLessThan(rollout.last);
-  expect(got).toEqual([...new Set(got)].toSorted((a, b) => a - b));
-  expect(got.slice(-3)).toEqual(upTo(rollout.last).slice(-3));
-  await nothingIsLeft(near);
-});
-
-describe('what is left when clients go', () => {
-  test('nothing, when the socket is cut while nothing happens', async () => {
-    const rollout = await begin();
-    const watch = watchRollout(near, 'alice', { operationId: rollout.operationId });
-    await seen(watch, 1);
-    expect([near.live.topicCount, near.channels.channelCount]).toEqual([1, 1]);
-    watch.terminate();
-    await nothingIsLeft(near);
-  });
-
-  test('nothing, when the client stalls and its socket is cut then', async () => {
-    const rollout = await begin();
-    const watch = watchRollout(near, 'alice', { operationId: rollout.operationId });
-    await seen(watch, 1);
-    watch.read(false);
-    const long = 'x'.repeat(200_000);
-    for (let count = 0; count < 50; count += 1) await publish(await rollout.record('PROGRESSING', long));
-    watch.terminate();
-    await nothingIsLeft(near);
-  });
-
-  test('nothing, when the socket is cut while the subscription is being opened', async () => {
-    const rollout = await begin();
-    for (let attempt = 0; attempt < 40; attempt += 1) {
-      const socket = new WebSocket(near.subscriptionsUrl, 'graphql-transport-ws');
-      const query = `subscription { rolloutStatus(operationId: "${rollout.operationId}", after: 0) { sequence } }`;
-      await new Promise((resolve) => socket.once('open', resolve));
-      socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: 'Bearer alice' } }));
-      await new Promise((resolve) => socket.once('message', resolve));
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-      if (attempt % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
-      const closed = new Promise((resolve) => socket.once('close', resolve));
-      socket.terminate();
-      await closed;
-    }
-    await nothingIsLeft(near);
-  });
-
-  test('the others, who share one topic and one channel', async () => {
-    const rollout = await begin();
-    const { operationId } = rollout;
-    const watches = [1, 2, 3, 4].map(() => watchRollout(near, 'alice', { operationId }));
-    for (const watch of watches) await seen(watch, 1);
-    expect([near.live.topicCount, near.channels.channelCount]).toEqual([1, 1]);
-    watches[0]!.unsubscribe();
-    watches[1]!.terminate();
-    await publish(await rollout.record());
-    for (const watch of watches.slice(2)) await seen(watch, 2);
-    expect(near.live.topicCount).toBe(1);
-    const again = watchRollout(near, 'alice', { operationId, after: 0 });
-    await publish(await rollout.record('FAILED'));
-    for (const watch of [...watches.slice(2), again]) {
-      expect(await watch.ended).toEqual({ completed: true });
-      expect(watch.sequences()).toEqual([1, 2, 3]);
-    }
-    expect(watches[0]!.sequences()).toEqual([1]);
-    await nothingIsLeft(near);
-  });
-
-  test('whoever comes at the very moment at which the last one leaves', async () => {
-    const rollout = await begin();
-    const { operationId } = rollout;
-    for (let attempt = 0; attempt < 20; attempt += 1) {
-      const leaving = await near.live.subscribe(operationId, null);
-      const coming = near.live.subscribe(operationId, null);
-      await leaving.return!();
-      const stream = await coming;
-      expect((await stream.next()).value).toMatchObject({ sequence: rollout.last });
-      const next = stream.next();
-      await publish(await rollout.record());
-      expect((await next).value).toMatchObject({ sequence: rollout.last });
-      await stream.return!();
-    }
-    await nothingIsLeft(near);
+    await untilNothingIsLeft(near);
   });
 });
 
@@ -351,5 +261,5 @@ test('the present state comes first, even when events come while a subscription 
     expect(value.sequence).toBeGreaterThanOrEqual(before);
     await stream.return!();
   }
-  await nothingIsLeft(near);
+  await untilNothingIsLeft(near);
 });

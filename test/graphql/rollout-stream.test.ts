@@ -3,9 +3,23 @@ import type { RolloutEvent, RolloutStatus } from '../../src/domain/rollout.ts';
 import { longestPending, recordPageSize, RolloutStream } from '../../src/graphql/rollout-stream.ts';
 
 const event = (sequence: number, status: RolloutStatus = 'PROGRESSING'): RolloutEvent => ({
-  ...{ operationId: 'op-1', sequence, status, message: '', at: new Date(0), failures: [] },
-  ...{ newPods: [], newPodCount: 0, terminatedPods: [], terminatedPodCount: 0 },
-  replicas: { desired: 0, updated: 0, ready: 0, available: 0, old: 0 },
+  operationId: 'op-1',
+  sequence,
+  status,
+  message: '',
+  at: new Date(0),
+  failures: [],
+  newPods: [],
+  newPodCount: 0,
+  terminatedPods: [],
+  terminatedPodCount: 0,
+  replicas: {
+    desired: 0,
+    updated: 0,
+    ready: 0,
+    available: 0,
+    old: 0,
+  },
 });
 
 const noRecord = (): Promise<RolloutEvent[]> => Promise.reject(new Error('nothing should be read'));
@@ -15,7 +29,8 @@ function record(last: number) {
   const reads: number[] = [];
   const stored = Array.from({ length: last }, (_, index) => event(index + 1));
   return {
-    ...{ reads, stored },
+    reads,
+    stored,
     readAfter: async (after: number) => {
       reads.push(after);
       return stored.filter(({ sequence }) => sequence > after).slice(0, recordPageSize);
@@ -28,7 +43,7 @@ async function takeAll(stream: RolloutStream, count: number): Promise<number[]> 
   while (numbers.length < count) {
     const { done, value } = await stream.next();
     if (done) break;
-    numbers.push((value as RolloutEvent).sequence);
+    numbers.push(value.sequence);
   }
   return numbers;
 }

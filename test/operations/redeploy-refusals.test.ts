@@ -144,27 +144,23 @@ describe('the first thing that is wrong answers, and nothing happens', () => {
     const limits = name.includes('too often') ? { redeploysPerMinute: 1 } : {};
     for (const makeWrong of wrong) await makeWrong();
     const isThere = !wrong.includes(missing);
-    const before = { content: await contentOf(world), deployment: isThere && (await deploymentOf(application)) };
+    const { audit_record: __, ...contentBefore } = await contentOf(world);
+    const before = { content: contentBefore, deployment: isThere && (await deploymentOf(application)) };
+    const [lastRecord] = await world.sql<{ id: string }>('select max(id) as id from audit_record');
     await world.sql('delete from refusal_tally');
 
     const desk = { ...replica.desk, limits: { ...replica.desk.limits, ...limits } };
     const refusal = await refusalOf(perform(desk, by, redeploy, inputWith(input)));
     expect(refusal).toMatchObject({ code, message: expect.stringMatching(says) });
 
-    const { audit_record: audit, ...content } = await contentOf(world);
-    const { audit_record: auditBefore, ...contentBefore } = before.content;
-    expect(content).toEqual(contentBefore);
-    expect(isThere && (await deploymentOf(application))).toEqual(before.deployment);
-    const [last] = await world.sql('select kind, username, data from audit_record order by id desc limit 1');
-    if (code === 'UNAVAILABLE') expect(audit).toBe(auditBefore);
-    else {
-      const data = { request: 'redeploy', code, reason: refusal.message, count: 1 };
-      expect(last).toEqual({ kind: 'REQUEST_REFUSE', username: by.username, data });
-    }
-    if (code === 'TOO_MANY_REQUESTS') {
-      expect(refusal.details.retryAfterSeconds).toBeGreaterThan(40);
-      expect(refusal.details.retryAfterSeconds).toBeLessThanOrEqual(60);
-    }
+    const { audit_record: _, ...content } = await contentOf(world);
+    expect({ content, deployment: isThere && (await deploymentOf(application)) }).toEqual(before);
+    const data = { request: 'redeploy', code, reason: refusal.message, count: 1 };
+    expect(
+      await world.sql(`select username, data from audit_record where id > ? and kind = 'REQUEST_REFUSE'`, [
+        lastRecord!.id,
+      ]),
+    ).toEqual(code === 'UNAVAILABLE' ? [] : [{ username: by.username, data }]);
   });
 
   test('where several targets are meant, the answer names them', async () => {
@@ -249,16 +245,8 @@ describe('many at once', () => {
     expect(await uses()).toBe(1);
   });
 
-  test('the last use of a token is spent once', async () => {
-    await world.sql('update redeploy_grant set max_uses = 1 where application_name = ?', [application.name]);
-    const codes = await codesOf(
-      Array.from({ length: 10 }, (_, i) => redeploy((i % 2 ? replica : other).desk, alice, inputWith())),
-    );
-    expect(codes.filter((code) => code === null)).toHaveLength(1);
-    expect(await uses()).toBe(1);
-  });
-
-  test('the frequency limit is exact, and says when it lets go', async () => {
+  /** Ten Deployments, so that none stands in the way of another. */
+  const tenTargets = async () => {
     const { namespace, name } = application;
     const names = [name, ...Array.from({ length: 9 }, (_, i) => `${name}-${i}`)];
     for (const one of names.slice(1)) {
@@ -267,6 +255,27 @@ describe('many at once', () => {
     const targets = names.map((deploymentName) => ({ namespace, deploymentName }));
     await registerApplication(replica.desk, grace, { name, owners: { users: ['alice'] }, targets });
     await authorizedTicket(replica.desk, name);
+    return names;
+  };
+
+  test('the last use of a token is spent once', async () => {
+    const names = await tenTargets();
+    await world.sql('update redeploy_grant set max_uses = 1 where application_name = ?', [application.name]);
+    // The older ticket covers the first target only.
+    await world.sql(
+      'update redeploy_grant set uses = 1 where id = (select min(id) from redeploy_grant where application_name = ?)',
+      [application.name],
+    );
+    const codes = await codesOf(
+      names.map((deploymentName, i) => redeploy((i % 2 ? replica : other).desk, alice, inputWith({ deploymentName }))),
+    );
+    expect(codes.filter((code) => code === null)).toHaveLength(1);
+    expect(codes.filter((code) => code === 'TOKEN_INVALID')).toHaveLength(9);
+    expect(await uses()).toBe(2);
+  });
+
+  test('the frequency limit is exact, and says when it lets go', async () => {
+    const names = await tenTargets();
     const desks = [replica, other].map(({ desk }) => ({ ...desk, limits: { ...desk.limits, redeploysPerMinute: 3 } }));
     const requests = names.map((deploymentName, i) => redeploy(desks[i % 2]!, alice, inputWith({ deploymentName })));
     const codes = await codesOf(requests);

@@ -104,7 +104,10 @@ async function openReplica(options: {
   const clusters = KubernetesClusters.load(options.cluster.settings, log);
   const channels = new RedisChannels(redis, subscriber, log);
   const deps = {
-    ...{ orm, clusters, log, processId: `test-${randomUUID().slice(0, 8)}` },
+    orm,
+    clusters,
+    log,
+    processId: `test-${randomUUID().slice(0, 8)}`,
     limits: { ...testLimits(), ...options.limits },
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),

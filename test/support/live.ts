@@ -11,6 +11,8 @@ import { redeploy } from '../../src/operations/redeploys.ts';
 import { alice, authorizedTicket, deployApplication, type Replica, type TestWorld } from './desk.ts';
 import * as people from './people.ts';
 import { person } from './people.ts';
+import type { RolloutWatch } from './rollout-watch.ts';
+import { until } from './wait.ts';
 
 /** A replica that serves clients; in its sight, so that a test can count what is left. Tokens are usernames. */
 export type LiveReplica = {
@@ -37,13 +39,11 @@ export async function openLiveReplica(
   const looking = live.run(running.signal, lookMs);
   const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    ...{
-      replica,
-      live: live.rollouts,
-      tickets: live.tickets,
-      events: replica.desk.rolloutEvents,
-      channels: replica.channels,
-    },
+    replica,
+    live: live.rollouts,
+    tickets: live.tickets,
+    events: replica.desk.rolloutEvents,
+    channels: replica.channels,
     url: `http://${address}/graphql`,
     subscriptionsUrl: `ws://${address}/graphql`,
     stop: async () => {
@@ -84,8 +84,20 @@ export class WrittenRollout {
   /** Stores the next event; nobody is told. */
   async record(status: RolloutStatus = 'PROGRESSING', message = 'it goes on'): Promise<RolloutEvent> {
     const state: RolloutState = {
-      ...{ status, message, newPods: [], newPodCount: 0, terminatedPods: [], terminatedPodCount: 0, failures: [] },
-      replicas: { desired: 0, updated: 0, ready: 0, available: 0, old: 0 },
+      status,
+      message,
+      newPods: [],
+      newPodCount: 0,
+      terminatedPods: [],
+      terminatedPodCount: 0,
+      failures: [],
+      replicas: {
+        desired: 0,
+        updated: 0,
+        ready: 0,
+        available: 0,
+        old: 0,
+      },
     };
     const success = { COMPLETED: true, FAILED: false }[status as string] ?? null;
     const [row] = await this.world.sql<{ sequence: number; at: string }>(
@@ -105,3 +117,11 @@ export class WrittenRollout {
     return this.events.at(-1)?.sequence ?? 1;
   }
 }
+
+export const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+export const seen = (watch: RolloutWatch, last: number): Promise<unknown> =>
+  until(`event ${last} is seen`, () => watch.last() >= last);
+export const untilNothingIsLeft = (...replicas: LiveReplica[]): Promise<unknown> =>
+  until('no topic and no channel is left', () =>
+    replicas.every(({ live, channels }) => live.topicCount === 0 && channels.channelCount === 0),
+  );

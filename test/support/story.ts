@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Service } from '../../src/service.ts';
 import { untilRolledOut } from './desk.ts';
 import type { DeploymentWish } from './cluster.ts';
+import { until } from './wait.ts';
 import { ask, type GraphQLAnswer, type TestServices } from './service.ts';
 
 const roles = {
@@ -95,7 +96,34 @@ export class Story {
     type Redeployed = { redeploy: { id: string } };
     return (await this.get<Redeployed>('alice', redeploy, { input: { applicationName } })).redeploy.id;
   }
+
+  /** And to its end, which must be a good one. */
+  async completed(applicationName: string): Promise<string> {
+    const id = await this.redeployed(applicationName);
+    await until('the operation is completed', async () => (await this.operation(id))['success'] === true);
+    return id;
+  }
+
+  async operation(id: string): Promise<Operation> {
+    return (await this.get<{ operation: Operation }>('frank', operation, { id })).operation;
+  }
+
+  async trail(name: Name, ticketNo: string): Promise<Trail> {
+    type Read = { ticket: { ticketId: number; status: string; auditTrail: { edges: { node: AuditRecord }[] } } };
+    const { ticket } = await this.get<Read>(name, auditTrail, { ticketNo });
+    const { ticketId, status } = ticket;
+    return { ticketId, status, records: ticket.auditTrail.edges.map(({ node }) => node) };
+  }
 }
+
+type Operation = Record<string, unknown> & {
+  newPods: string[];
+  terminatedPods: string[];
+  failures: { reason: string; doomed: boolean }[];
+  events: { edges: { node: { sequence: number; status: string } }[] };
+};
+type AuditRecord = { level: string; kind: string; username: string | null; message: string; sequence: number };
+type Trail = { ticketId: number; status: string; records: AuditRecord[] };
 
 export const registerApplication = /* GraphQL */ `
   mutation ($input: RegisterApplicationInput!) {
@@ -175,6 +203,72 @@ export const redeploy = /* GraphQL */ `
       rolloutStatus
       success
       errorMessage
+    }
+  }
+`;
+const operation = /* GraphQL */ `
+  query ($id: ID!) {
+    operation(id: $id) {
+      ticketId
+      ticketEntryId
+      username
+      applicationName
+      namespace
+      deploymentName
+      previousImage
+      currentImage
+      previousReplicas
+      currentReplicas
+      rolloutStrategy
+      operationStartTime
+      operationEndTime
+      durationSeconds
+      success
+      errorMessage
+      rolloutStatus
+      newPods
+      terminatedPods
+      cluster
+      reason
+      revision
+      lastUpdateTime
+      failures {
+        pod
+        reason
+        message
+        doomed
+      }
+      events(first: 100) {
+        edges {
+          node {
+            sequence
+            status
+          }
+        }
+      }
+    }
+  }
+`;
+const auditTrail = /* GraphQL */ `
+  query ($ticketNo: String!) {
+    ticket(ticketNo: $ticketNo) {
+      ticketId
+      status
+      auditTrail(first: 100) {
+        edges {
+          node {
+            level
+            kind
+            at
+            username
+            ticketNo
+            applicationName
+            operationId
+            message
+            sequence
+          }
+        }
+      }
     }
   }
 `;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { ClusterAway, ClusterRefused, PatchConflict } from '../../domain/cluster.ts';
+import { textOf } from './trim.ts';
 
 export function away(cluster: string, why: string, cause?: unknown): ClusterAway {
   return new ClusterAway(`cluster "${cluster}" is away: ${why}`, { cause });
@@ -49,7 +50,7 @@ function plain(error: unknown): { name?: string; code?: string; syscall?: string
 function readStatus(body: string): { reason?: string; message?: string } {
   try {
     const { kind, reason, message } = JSON.parse(body) as { kind?: string; reason?: string; message?: string };
-    return kind === 'Status' ? { reason: reason || undefined, message: message || undefined } : {};
+    return kind === 'Status' ? { reason: reason || undefined, message: textOf(message) || undefined } : {};
   } catch {
     return {};
   }

@@ -45,7 +45,7 @@ export function trimDeployment(object: V1Deployment): NamedDeployment {
         type: condition.type,
         status: condition.status,
         reason: condition.reason ?? '',
-        message: condition.message ?? '',
+        message: textOf(condition.message),
         lastUpdateTime: instant(condition.lastUpdateTime),
       })),
     },
@@ -86,7 +86,7 @@ export function trimPod(object: V1Pod): PodSnapshot | null {
     phase: status?.phase ?? '',
     ready: conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
     terminating: metadata?.deletionTimestamp !== undefined,
-    unschedulable: unscheduled ? (unscheduled.message ?? unscheduled.reason ?? '') : null,
+    unschedulable: unscheduled ? textOf(unscheduled.message ?? unscheduled.reason) : null,
     containers: [
       ...(status?.initContainerStatuses ?? []).map((container) => trimContainer(container, true)),
       ...(status?.containerStatuses ?? []).map((container) => trimContainer(container, false)),
@@ -101,7 +101,7 @@ function trimContainer(container: V1ContainerStatus, init: boolean): ContainerSn
     init,
     ready: container.ready,
     restartCount: container.restartCount,
-    waiting: state?.waiting ? { reason: state.waiting.reason ?? '', message: state.waiting.message ?? '' } : null,
+    waiting: state?.waiting ? { reason: state.waiting.reason ?? '', message: textOf(state.waiting.message) } : null,
     terminated: trimTerminated(state?.terminated ?? lastState?.terminated),
   };
 }
@@ -110,11 +110,14 @@ function trimTerminated(terminated: V1ContainerState['terminated']): ContainerSn
   if (!terminated) return null;
   return {
     reason: terminated.reason ?? '',
-    message: terminated.message ?? '',
+    message: textOf(terminated.message),
     exitCode: terminated.exitCode,
     finishedAt: instant(terminated.finishedAt),
   };
 }
+
+/** What a container or a webhook wrote may hold anything; PostgreSQL stores no NUL. */
+export const textOf = (text: string | undefined): string => (text ?? '').replaceAll('\0', '');
 
 function controllerOf(metadata: V1ObjectMeta | undefined, kind: string): V1OwnerReference | undefined {
   return metadata?.ownerReferences?.find(
