@@ -34,7 +34,8 @@ const sweepMs = 1_000;
 /** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
   const clusters = KubernetesClusters.load(config.kubernetes, log);
-  const registrations = config.applicationsFile === null ? [] : await loadApplications(config.applicationsFile);
+  const registrations =
+    config.applicationsFile === null ? [] : await loadApplications(config.applicationsFile, clusters.names);
   const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);

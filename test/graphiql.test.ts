@@ -97,25 +97,36 @@ describe.skipIf(!hasBrowser)('in Chromium (skipped where /usr/bin/chromium is mi
 
   const answer = async (): Promise<string> => {
     const text = await browser.page.locator('.graphiql-response .view-lines').first().innerText();
-    return text.replaceAll('\u00a0', ' ');
+    return text.replace(/\s+/g, ' '); // the editor breaks long lines
   };
   const valueOf = async (name: string): Promise<string | undefined> =>
-    new RegExp(`"${name}": "([^"]+)"`).exec(await answer())?.[1];
+    new RegExp(`"${name}":\\s+"([^"]+)"`).exec(await answer())?.[1]?.replace(/\s/g, '');
+  /** Typed, the editor would close each bracket itself. */
+  const paste = (text: string): Promise<void> =>
+    browser.page.evaluate(`{
+      const clipboardData = new DataTransfer();
+      clipboardData.setData('text/plain', ${JSON.stringify(text)});
+      document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
+    }`);
   const run = async (tab: string, expected: RegExp, variables?: object): Promise<void> => {
     const { page } = browser;
     await page.locator('.graphiql-tab-button').getByText(tab, { exact: true }).click();
     if (variables) {
       await page.getByRole('button', { name: 'Variables' }).click();
-      await page.locator('section[aria-label=Variables] .view-lines').click();
+      await page.locator('section[aria-label=Variables] .view-lines').first().click();
       await page.keyboard.press('Control+A');
-      await page.keyboard.insertText(JSON.stringify(variables));
+      await paste(JSON.stringify(variables));
     }
-    await page.locator('.graphiql-execute-button').click();
-    await until(`${tab} answers ${expected}`, async () => expected.test(await answer())).catch(
-      async (error: unknown) => {
-        throw new Error(`${String(error)}; it says\n${await answer()}`, { cause: error });
-      },
-    );
+    const execute = page.locator('.graphiql-execute-button');
+    await execute.click();
+    await until(`${tab} answers ${expected}`, async () => {
+      // The editor takes a moment to see which operation another tab is about.
+      if (/Could not determine what operation/.test(await answer())) await execute.click();
+      return expected.test(await answer());
+    }).catch(async (error: unknown) => {
+      await page.screenshot({ path: 'coverage/graphiql-failed.png' });
+      throw error;
+    });
   };
 
   test("the sandbox's page plays the story with everybody's tokens at hand, and asks nobody but the service", async () => {
@@ -136,7 +147,7 @@ describe.skipIf(!hasBrowser)('in Chromium (skipped where /usr/bin/chromium is mi
     const ticketNo = await valueOf('ticketNo');
     await run('Approve', /"approver": "carol"/, { input: { ticketNo } });
     await run('Token', /"valid": true/);
-    await run('Redeploy', /"rolloutStatus": "STARTED"/);
+    await run('Redeploy', /"rolloutStatus": "(STARTED|PROGRESSING)"/);
     const operationId = await valueOf('id');
     await run('RolloutStatus', /"status": "COMPLETED"/, { operationId, after: 0 });
     await page.screenshot({ path: 'coverage/graphiql-rollout-status.png' });
@@ -151,7 +162,7 @@ describe.skipIf(!hasBrowser)('in Chromium (skipped where /usr/bin/chromium is mi
     expect(page.url()).toBe(url);
     expect(browser.origins().toSorted()).toEqual([new URL(url).origin, new URL(subscriptionsUrl).origin].toSorted());
     expect(browser.complaints).toEqual([]);
-  });
+  }, 60_000);
 
   test('a page that was asked for by another name than loopback holds no token', async () => {
     const { url, personas } = sandbox.session;

@@ -12,8 +12,10 @@ export function ticketMarkdown(
 }
 
 /** A bar or a line break would end the cell; markup has no business in a tag. */
-const inCell = (text: string): string => text.replaceAll(/[\\|`*_<>[\]]/g, '\\$&').replaceAll(/\s*[\r\n]+\s*/g, ' ');
+const inCell = (text: string): string => inOneLine(text.replaceAll(/[\\|`*_<>[\]]/g, '\\$&'));
 
-/** One line per step: when, who, what. */
+const inOneLine = (text: string): string => text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
+
+/** One line per step, also where somebody wrote several: when, who, what. */
 export const timelineLine = (record: { at: Date; username: string | null; message: string }): string =>
-  `${record.at.toISOString()} ${record.username ?? 'the service'}: ${record.message}`;
+  `${record.at.toISOString()} ${record.username ?? 'the service'}: ${inOneLine(record.message)}`;

@@ -67,7 +67,8 @@ async function buildPage(people: readonly GraphiqlPerson[]): Promise<Page> {
 <meta charset="utf-8">
 <title>Cratos Redeploy</title>
 <link rel="icon" href="data:,">
-<style>${parts.css}</style>
+<style>${parts.css}
+${tabsStandStill}</style>
 <body class="no-focus-outline">
 <noscript>GraphiQL needs JavaScript.</noscript>
 <div id="root"></div>
@@ -77,6 +78,9 @@ ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 `;
   return { gzipped: await promisify(gzip)(html), headers: headersFor(html, scripts) };
 }
+
+/** GraphiQL moves a tab out of the way as soon as the mouse goes down on it; nobody could click one. */
+const tabsStandStill = '.graphiql-tab { transform: none !important; }';
 
 const headersFor = (html: string, scripts: readonly string[]): OutgoingHttpHeaders => ({
   'content-type': 'text/html; charset=utf-8',

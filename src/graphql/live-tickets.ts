@@ -5,10 +5,13 @@ import type { Actor } from '../domain/person.ts';
 import { isFinal } from '../domain/transitions.ts';
 import { ticketTransitions } from '../domain/ticket.ts';
 import type { Desk } from '../operations/dependencies.ts';
-import { findTicket, lastAuditId, ticketChangesSince, ticketsById, type TicketRow } from '../operations/reads.ts';
+import { findTicket, lastAuditId, ticketChangesSince, ticketsAmong, type TicketRow } from '../operations/reads.ts';
 
 /** How many looks back a change may become visible late: a transaction's record gets its number before its commit. */
 const looksBack = 10;
+
+/** While anybody here subscribes: the last records that there were at the latest looks, and what ends the listening. */
+type Listening = { opened: Promise<void>; marks: string[]; leave: () => void };
 
 /**
  * The one way to subscribe to tickets: changes by hint from Redis and, where hints were lost, from the record every
@@ -18,9 +21,10 @@ export class LiveTickets {
   private readonly desk: Desk;
   private readonly streams = new Set<TicketStream>();
   private readonly changed = new Set<number>();
-  private reading: Promise<void> | null = null;
-  private leave: (() => void) | null = null;
-  private marks: string[] = [];
+  /** What was handed on last of each ticket, so that a look at the record does not read it again. */
+  private readonly handedOn = new Versions();
+  private isReading = false;
+  private listening: Listening | null = null;
 
   constructor(desk: Desk) {
     this.desk = desk;
@@ -30,8 +34,13 @@ export class LiveTickets {
   async subscribeToTicket(actor: Actor, ticketNo: string): Promise<AsyncIterableIterator<TicketRow>> {
     const ticket = await findTicket(this.desk, actor, ticketNo);
     const stream = await this.open(({ id }) => id === ticket.id, true);
-    // Read again: it may have changed before the stream was open.
-    for (const present of await ticketsById(this.desk, [ticket.id])) stream.take(present);
+    try {
+      // Read again: it may have changed before the stream was open.
+      for (const present of await ticketsAmong(this.desk, [ticket.id])) stream.take(present);
+    } catch (error) {
+      await stream.return();
+      throw error;
+    }
     return stream;
   }
 
@@ -58,18 +67,13 @@ export class LiveTickets {
     const stream = new TicketStream(concerns, endsWithTicket, () => {
       this.streams.delete(stream);
       if (this.streams.size > 0) return;
-      this.leave?.();
-      this.leave = null;
-      this.marks = [];
+      this.listening?.leave();
+      this.listening = null;
     });
     this.streams.add(stream);
+    this.listening ??= this.listen();
     try {
-      if (this.streams.size === 1) {
-        this.marks = [await lastAuditId(this.desk)];
-        const leave = await this.desk.ticketChanges.subscribe((change) => this.hear(change));
-        if (this.streams.size > 0) this.leave = leave;
-        else leave();
-      }
+      await this.listening.opened; // whoever comes second waits as well: before it stands, hints are lost
     } catch (error) {
       await stream.return();
       throw error;
@@ -77,32 +81,68 @@ export class LiveTickets {
     return stream;
   }
 
-  private hear({ ticketId }: TicketChange): void {
+  private listen(): Listening {
+    const listening: Listening = { opened: Promise.resolve(), marks: [], leave: () => undefined };
+    const follow = async () => {
+      listening.marks = [await lastAuditId(this.desk)];
+      listening.leave = await this.desk.ticketChanges.subscribe((change) => this.hear(change));
+    };
+    listening.opened = follow();
+    return listening;
+  }
+
+  private hear({ ticketId, version }: TicketChange): void {
+    if (this.handedOn.has(ticketId, version)) return;
     this.changed.add(ticketId);
-    this.reading ??= this.readChanged()
-      .catch((error: unknown) => this.desk.log.warn({ err: error }, 'changed tickets not read yet'))
-      .finally(() => (this.reading = null));
+    void this.readChanged();
   }
 
   private async readChanged(): Promise<void> {
-    while (this.changed.size > 0) {
-      const ids = [...this.changed].slice(0, 100);
-      const tickets = await ticketsById(this.desk, ids);
-      for (const id of ids) this.changed.delete(id);
-      for (const ticket of tickets) for (const stream of this.streams) stream.take(ticket);
+    if (this.isReading) return;
+    this.isReading = true;
+    try {
+      while (this.changed.size > 0) {
+        const ids = [...this.changed].slice(0, 100);
+        // Before the read: what is heard of meanwhile may be newer than what it finds.
+        for (const id of ids) this.changed.delete(id);
+        for (const ticket of await ticketsAmong(this.desk, ids)) {
+          this.handedOn.note(ticket.id, ticket.auditSequence);
+          for (const stream of this.streams) stream.take(ticket);
+        }
+      }
+    } catch (error) {
+      this.desk.log.warn({ err: error }, 'changed tickets not read: the next look finds them');
+    } finally {
+      this.isReading = false;
     }
   }
 
   private async lookAgain(): Promise<void> {
-    if (this.streams.size === 0) return;
+    const { listening } = this;
+    const [oldest] = listening?.marks ?? [];
+    if (!listening || oldest === undefined) return;
     try {
-      const [oldest = await lastAuditId(this.desk)] = this.marks;
       const { changes, lastId } = await ticketChangesSince(this.desk, oldest);
-      this.marks = [...this.marks, lastId].slice(-looksBack);
+      listening.marks = [...listening.marks, lastId].slice(-looksBack);
       for (const change of changes) this.hear(change);
     } catch (error) {
       this.desk.log.warn({ err: error }, 'live tickets not looked at');
     }
+  }
+}
+
+/** A version for each ticket; the oldest are forgotten, at worst to be read or sent once more. */
+class Versions {
+  private readonly versions = new Map<number, number>();
+
+  has(ticketId: number, version: number): boolean {
+    return version <= (this.versions.get(ticketId) ?? 0);
+  }
+
+  note(ticketId: number, version: number): void {
+    this.versions.delete(ticketId);
+    this.versions.set(ticketId, version);
+    if (this.versions.size > 1_000) this.versions.delete(this.versions.keys().next().value!);
   }
 }
 
@@ -112,8 +152,7 @@ class TicketStream implements AsyncIterableIterator<TicketRow> {
   private readonly endsWithTicket: boolean;
   private readonly leave: () => void;
   private readonly pending = new Map<number, TicketRow>();
-  /** The version sent last of each ticket; the oldest are forgotten, at worst to be sent once more. */
-  private readonly sent = new Map<number, number>();
+  private readonly sent = new Versions();
   private waiting: PromiseWithResolvers<void> | null = null;
   private isDone = false;
 
@@ -125,8 +164,8 @@ class TicketStream implements AsyncIterableIterator<TicketRow> {
 
   take(ticket: TicketRow): void {
     if (this.isDone || !this.concerns(ticket)) return;
-    const known = this.pending.get(ticket.id)?.auditSequence ?? this.sent.get(ticket.id) ?? 0;
-    if (ticket.auditSequence <= known) return;
+    const { id, auditSequence } = ticket;
+    if (this.sent.has(id, auditSequence) || auditSequence <= (this.pending.get(id)?.auditSequence ?? 0)) return;
     this.pending.set(ticket.id, ticket);
     this.wake();
   }
@@ -137,7 +176,7 @@ class TicketStream implements AsyncIterableIterator<TicketRow> {
       const [ticket] = this.pending.values();
       if (ticket) {
         this.pending.delete(ticket.id);
-        this.remember(ticket);
+        this.sent.note(ticket.id, ticket.auditSequence);
         if (this.endsWithTicket && isFinal(ticketTransitions, ticket.status)) await this.return();
         return { done: false, value: ticket };
       }
@@ -158,12 +197,6 @@ class TicketStream implements AsyncIterableIterator<TicketRow> {
 
   [Symbol.asyncIterator](): this {
     return this;
-  }
-
-  private remember({ id, auditSequence }: TicketRow): void {
-    this.sent.delete(id);
-    this.sent.set(id, auditSequence);
-    if (this.sent.size > 1_000) this.sent.delete(this.sent.keys().next().value!);
   }
 
   private wake(): void {

@@ -8,7 +8,7 @@ import { mayRegisterApplications, requirePermission } from '../domain/permission
 import type { ApplicationRow } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { readApplicationInput, readUnregisterInput } from './inputs.ts';
+import { clusterFault, readApplicationInput, readUnregisterInput } from './inputs.ts';
 import { applicationNotFound } from './tickets.ts';
 import { inTransaction, violates } from './transaction.ts';
 
@@ -29,39 +29,55 @@ export async function registerApplication(
   input: RegisterApplicationInput,
 ): Promise<Application> {
   requirePermission(mayRegisterApplications(actor), 'only ADMIN registers applications');
-  return storeApplication(deps, actor, readApplicationInput(input));
+  const registration = await identified(deps, readApplicationInput(input));
+  const [application] = await storeApplications(deps, actor, [registration]);
+  return application!;
 }
 
-/** Registers what a file names, as the service's own act. What stands there already is left alone. */
+/**
+ * Registers what a file names, as the service's own act: all of it or nothing. What stands there already is left
+ * alone. CONFLICT and UNAVAILABLE as for one application.
+ */
 export async function registerApplications(deps: Dependencies, applications: readonly Registration[]): Promise<void> {
-  for (const application of applications) await storeApplication(deps, null, application, true);
+  const registrations: Identified[] = [];
+  for (const application of applications) registrations.push(await identified(deps, application));
+  await storeApplications(deps, null, registrations, true);
 }
 
 export type Registration = ReturnType<typeof readApplicationInput>;
+type Identified = Omit<Registration, 'targets'> & { targets: Target[] };
 
-async function storeApplication(
+async function storeApplications(
   deps: Dependencies,
   by: Actor | null,
-  { name, businessTags, owners, targets: wanted }: Registration,
+  registrations: readonly Identified[],
   onlyIfChanged = false,
-): Promise<Application> {
-  const targets: Target[] = [];
-  for (const target of wanted) targets.push(await withClusterIdentity(deps, target));
+): Promise<Application[]> {
+  let name = registrations.map((registration) => registration.name).join(', ');
   try {
     return await inTransaction(deps, async (em, now) => {
-      const before = await em.findOne(Application, { name }, { populate: ['targets'] });
-      if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { businessTags, owners, targets }))
-        return before;
-      const application =
-        before ?? em.create(Application, { name, businessTags, owners, createdAt: now, updatedAt: now });
-      em.assign(application, { businessTags, owners, updatedAt: now });
-      application.targets.removeAll();
-      await em.flush(); // the old targets go before the new ones come: the same target may stand in both
-      em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
-      recordFacts(em, null, by, now, { applicationName: name }, [
-        { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, isNew: before === null },
-      ]);
-      return application;
+      const changed: { application: Application; targets: Target[]; isNew: boolean }[] = [];
+      for (const { targets, ...registration } of registrations) {
+        const before = await em.findOne(Application, { name: registration.name }, { populate: ['targets'] });
+        const { businessTags, owners } = registration;
+        if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { businessTags, owners, targets }))
+          continue;
+        const application = before ?? em.create(Application, { ...registration, createdAt: now, updatedAt: now });
+        em.assign(application, { businessTags, owners, updatedAt: now });
+        application.targets.removeAll();
+        changed.push({ application, targets, isNew: before === null });
+      }
+      await em.flush(); // the old targets go before the new ones come: one may stay, or go to another application
+      for (const { application, targets, isNew } of changed) {
+        ({ name } = application);
+        const { businessTags, owners } = application;
+        em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
+        recordFacts(em, null, by, now, { applicationName: name }, [
+          { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, isNew },
+        ]);
+        await em.flush();
+      }
+      return changed.map(({ application }) => application);
     });
   } catch (error) {
     if (violates(error, 'application_target_unique')) {
@@ -104,26 +120,21 @@ export async function unregisterApplication(
 }
 
 /** A target is stored with the cluster's identity: a context's name can be given to another cluster. */
-async function withClusterIdentity(
-  deps: Dependencies,
-  target: { cluster: string | null; namespace: string; deploymentName: string },
-): Promise<Target> {
-  const { names } = deps.clusters;
-  const cluster = target.cluster ?? (names.length === 1 ? names[0]! : null);
-  const found = cluster === null ? undefined : deps.clusters.get(cluster);
-  if (cluster === null || !found) {
-    const which = cluster === null ? 'a target must name its cluster' : `there is no cluster ${cluster}`;
-    throw new RedeployError('INVALID_INPUT', `${which}; the clusters are ${names.join(', ')}`, {
-      fields: ['input.targets.cluster'],
-    });
+async function identified(deps: Dependencies, { targets, ...registration }: Registration): Promise<Identified> {
+  const withIdentity: Target[] = [];
+  for (const { namespace, deploymentName, ...target } of targets) {
+    const { names } = deps.clusters;
+    const fault = clusterFault(target.cluster, names);
+    if (fault !== null) throw new RedeployError('INVALID_INPUT', fault, { fields: ['input.targets.cluster'] });
+    const cluster = target.cluster ?? names[0]!;
+    withIdentity.push({ cluster, clusterUid: await identityOf(deps, cluster), namespace, deploymentName });
   }
+  return { ...registration, targets: withIdentity };
+}
+
+async function identityOf(deps: Dependencies, cluster: string): Promise<string> {
   try {
-    return {
-      cluster,
-      clusterUid: await found.identity(),
-      namespace: target.namespace,
-      deploymentName: target.deploymentName,
-    };
+    return await deps.clusters.get(cluster)!.identity();
   } catch (error) {
     if (error instanceof ClusterAway || error instanceof ClusterRefused) {
       throw new RedeployError('UNAVAILABLE', `cluster ${cluster} cannot be identified: ${error.message}`, {}, error);

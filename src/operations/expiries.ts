@@ -1,7 +1,7 @@
 import { Grant } from '../domain/grant.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { lockTicket } from './ticket-locks.ts';
+import { lockTicketIfFree } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction, reading } from './transaction.ts';
 
@@ -11,7 +11,10 @@ import { inTransaction, reading } from './transaction.ts';
 
 const atOnce = 100;
 
-/** Pending tickets that nobody decided in time, and tokens whose time is over. Every replica sweeps; a row's lock decides who. */
+/**
+ * Pending tickets that nobody decided in time, and tokens whose time is over. Every replica sweeps; a ticket's lock
+ * decides who, and what is locked is left to the next sweep.
+ */
 export async function sweepExpiries(deps: Dependencies): Promise<void> {
   await expirePendingTickets(deps);
   await expireTokens(deps);
@@ -26,8 +29,8 @@ async function expirePendingTickets(deps: Dependencies): Promise<void> {
   );
   for (const { id } of due) {
     await inTransaction(deps, async (em, now) => {
-      const ticket = await lockTicket(em, { id });
-      if (ticket.status !== 'PENDING_APPROVAL' || ticket.decideBy > now) return;
+      const ticket = await lockTicketIfFree(em, id);
+      if (ticket?.status !== 'PENDING_APPROVAL' || ticket.decideBy > now) return;
       recordFacts(em, ticket, null, ticket.decideBy, {}, [ticket.expire()]);
     });
   }
@@ -45,7 +48,8 @@ async function expireTokens(deps: Dependencies): Promise<void> {
   );
   for (const { id, ticketId } of due) {
     await inTransaction(deps, async (em) => {
-      const ticket = await lockTicket(em, { id: ticketId });
+      const ticket = await lockTicketIfFree(em, ticketId);
+      if (!ticket) return;
       const grant = await em.findOneOrFail(Grant, id);
       if (grant.endedAt) return; // another replica was faster
       const { expires, applicationName } = grant;

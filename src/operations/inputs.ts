@@ -43,12 +43,13 @@ const dnsSubdomain = z
   .max(253)
   .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a DNS subdomain: a–z, 0–9, "-" and "."');
 
-const businessTag = z.object({ tagKey: text(63), tagValue: text(253) });
+const businessTag = z.strictObject({ tagKey: text(63), tagValue: text(253) });
 
 const distinct = <Item>(key: (item: Item) => string, what: string) =>
   [(items: Item[]) => new Set(items.map(key)).size === items.length, `must not name the same ${what} twice`] as const;
 
-const application = z.object({
+// Strict: in a file nothing else tells that a key is mistyped, and without its tags nothing is critical.
+const application = z.strictObject({
   name: dnsLabel,
   businessTags: z
     .array(businessTag)
@@ -57,7 +58,7 @@ const application = z.object({
     .transform((tags) => tags ?? [])
     .refine(...distinct<z.infer<typeof businessTag>>((tag) => tag.tagKey, 'tag')),
   owners: z
-    .object({
+    .strictObject({
       users: z
         .array(text(253))
         .max(100)
@@ -71,29 +72,52 @@ const application = z.object({
     })
     .refine(({ users, groups }) => users.length + groups.length > 0, 'must name at least one user or group'),
   targets: z
-    .array(z.object({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
+    .array(z.strictObject({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
     .min(1, 'must name at least one target')
     .max(20),
 });
 
-export const readApplicationInput = reader(application);
+type ApplicationInput = z.infer<typeof application>;
 
-const targetOf = (target: { cluster: string | null; namespace: string; deploymentName: string }): string =>
-  `${target.cluster ?? ''}/${target.namespace}/${target.deploymentName}`;
+const targetOf = ({ cluster, namespace, deploymentName }: ApplicationInput['targets'][number]): string =>
+  [...(cluster === null ? [] : [cluster]), namespace, deploymentName].join('/');
 
-/** A file of applications: every name and every target once. */
-export const readApplicationsFile = reader(
-  z.object({
-    applications: z
-      .array(application)
-      .refine(...distinct<z.infer<typeof application>>(({ name }) => name, 'application'))
-      .refine((all) => {
-        const targets = all.flatMap((one) => one.targets.map(targetOf));
-        return new Set(targets).size === targets.length;
-      }, 'must not name the same target twice'),
+export const readApplicationInput = reader(
+  application.refine(({ targets }) => new Set(targets.map(targetOf)).size === targets.length, {
+    path: ['targets'],
+    message: 'must not name the same target twice',
   }),
-  [],
 );
+
+/** A file of applications for these clusters: every name and every target once. */
+export const readApplicationsFile = (clusters: readonly string[]) =>
+  reader(
+    z.object({
+      applications: z.array(application).superRefine((all, context) => {
+        const seen = new Set<string>();
+        const requireOnce = (what: string, path: (string | number)[]) => {
+          if (seen.has(what)) context.addIssue({ code: 'custom', path, message: `names ${what} once more` });
+          seen.add(what);
+        };
+        for (const [i, { name, targets }] of all.entries()) {
+          requireOnce(`application ${name}`, [i, 'name']);
+          for (const [j, target] of targets.entries()) {
+            requireOnce(`target ${targetOf(target)}`, [i, 'targets', j]);
+            const message = clusterFault(target.cluster, clusters);
+            if (message !== null) context.addIssue({ code: 'custom', path: [i, 'targets', j, 'cluster'], message });
+          }
+        }
+      }),
+    }),
+    [],
+  );
+
+/** What is wrong with the cluster that a target names, or does not name; null where it is one of these. */
+export function clusterFault(cluster: string | null, clusters: readonly string[]): string | null {
+  if (cluster === null ? clusters.length === 1 : clusters.includes(cluster)) return null;
+  const fault = cluster === null ? 'a target must name its cluster' : `there is no cluster ${cluster}`;
+  return `${fault} (the clusters are ${clusters.join(', ')})`;
+}
 
 export const readTicketInput = reader(
   z.object({

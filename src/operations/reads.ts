@@ -126,10 +126,12 @@ export async function findOperation(deps: Deps, actor: Actor, id: string): Promi
   return row;
 }
 
-export const ticketsById = async (deps: Deps, ids: readonly number[]): Promise<TicketRow[]> => {
-  const rows = await batch<TicketRow>(deps, ticketRows, 'where id = any(?::int[])', ids);
-  return groupBy(rows, ids, (row) => row.id).map(([row]) => row!);
-};
+/** Those that exist, in no order. */
+export const ticketsAmong = (deps: Deps, ids: readonly number[]): Promise<TicketRow[]> =>
+  batch<TicketRow>(deps, ticketRows, 'where id = any(?::int[])', ids);
+
+export const ticketsById = async (deps: Deps, ids: readonly number[]): Promise<TicketRow[]> =>
+  groupBy(await ticketsAmong(deps, ids), ids, (row) => row.id).map(([row]) => row!);
 
 export const entriesOfTickets = async (deps: Deps, ids: readonly number[]): Promise<EntryRow[][]> =>
   groupBy(
@@ -235,13 +237,19 @@ export async function lastAuditId(deps: Deps): Promise<string> {
   return row!.id;
 }
 
-/** The steps of these tickets in order: all but what merely repeats another step on the level of entries and Kubernetes. */
-export async function stepsOfTickets(deps: Deps, ids: readonly number[]): Promise<AuditRow[][]> {
-  const rows = await batch(
-    deps,
-    auditRows,
-    `where ticket_id = any(?::int[]) and level in ('TICKET', 'TOKEN', 'OPERATION') order by sequence limit 1000`,
-    ids,
+/** Without what merely repeats another step on the level of entries and Kubernetes. */
+const stepRows: RowList<AuditRow> = {
+  ...ticketAuditRows,
+  table: `(select * from audit_record where level in ('TICKET', 'TOKEN', 'OPERATION'))`,
+};
+
+/** The first thousand steps of each of these tickets, in order. */
+export const stepsOfTickets = (deps: Deps, ticketIds: readonly number[]): Promise<AuditRow[][]> =>
+  reading(deps, (em) =>
+    pagesOf(em, stepRows, { column: 'ticketId', type: 'int' }, ticketIds, {
+      after: null,
+      before: null,
+      limit: 1_000,
+      inverted: false,
+    }),
   );
-  return groupBy(rows, ids, (row) => row.ticketId!);
-}

@@ -56,14 +56,11 @@ async function redeployAnew(
   requestHash: string,
 ): Promise<Operation> {
   requirePermission(isDeployer(actor), 'only an APPLICATION_DEPLOYER redeploys', 'Ask for that role.');
-  const grant = await requireToken(deps, actor, request.applicationName);
+  const { applicationName: name } = request;
+  const grant = await requireToken(deps, actor, name);
   await reading(deps, async (em) => {
-    const application = await em.findOne(Application, { name: request.applicationName });
-    requirePermission(
-      application !== null && mayRedeployApplication(actor, application.owners),
-      `${actor.username} may not redeploy ${request.applicationName}`,
-    );
-    await requireFrequencyAllows(em, deps.limits, request.applicationName, await databaseNow(em));
+    requireOwner(actor, name, await em.findOne(Application, { name }));
+    await requireFrequencyAllows(em, deps.limits, name, await databaseNow(em));
   });
   const found = await findTarget(deps, request, grant.entry.targets);
   await requireNoUnfinished(deps, found.target);
@@ -76,6 +73,14 @@ async function redeployAnew(
     if (violates(error, 'operation_unfinished_unique')) throw await unfinishedConflict(deps, found.target);
     throw error;
   }
+}
+
+/** Registered, and the actor's to redeploy. */
+function requireOwner(actor: Actor, name: string, application: Application | null): void {
+  requirePermission(
+    application !== null && mayRedeployApplication(actor, application.owners),
+    `${actor.username} may not redeploy ${name}`,
+  );
 }
 
 async function findKnownRequest(
@@ -127,8 +132,9 @@ async function store(
   const { target, deployment, progressingBefore, oldPods } = found;
   const { applicationName } = request;
   return inTransaction(deps, async (em, now) => {
-    // Counted again under the application's lock, so that the limit is exact however many ask at once.
-    await em.findOneOrFail(Application, { name: applicationName }, { lockMode: LockMode.PESSIMISTIC_WRITE });
+    // Asked and counted again under the application's lock, so that the limit is exact however many ask at once.
+    const lockMode = LockMode.PESSIMISTIC_WRITE;
+    requireOwner(actor, applicationName, await em.findOne(Application, { name: applicationName }, { lockMode }));
     await requireFrequencyAllows(em, deps.limits, applicationName, now);
     const ticket = await lockTicket(em, { id: grant.ticket.id });
     if (ticket.status === 'APPROVED') throw new RedeployError('UNAVAILABLE', 'the token is being issued; try again');

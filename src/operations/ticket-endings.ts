@@ -38,9 +38,9 @@ export async function completeTicket(
     ticket.completeEarly(actor, summary);
     const ended = await em.find(Grant, { ticket, endedAt: null });
     for (const grant of ended) {
-      const { applicationName } = grant;
-      const fact = grant.isLive(now) ? grant.revoke(now, 'its ticket was completed') : grant.expire();
-      recordFacts(em, ticket, actor, now, { applicationName }, [fact]);
+      const { applicationName, expires } = grant;
+      if (expires <= now) recordFacts(em, ticket, null, expires, { applicationName }, [grant.expire()]);
+      else recordFacts(em, ticket, actor, now, { applicationName }, [grant.revoke(now, 'its ticket was completed')]);
     }
     await settleTicket(em, ticket, now);
     return { ticket, ended };

@@ -23,5 +23,9 @@ export async function lockTicket(
   return ticket;
 }
 
+/** The same for a sweep: null where somebody works on the ticket at this moment, so that no other is kept waiting. */
+export const lockTicketIfFree = (em: EntityManager, id: number): Promise<Ticket | null> =>
+  em.findOne(Ticket, { id }, { lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE });
+
 export const ticketNotFound = (ticketNo: string): RedeployError =>
   new RedeployError('NOT_FOUND', `there is no ticket ${ticketNo}`);

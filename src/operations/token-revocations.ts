@@ -8,7 +8,7 @@ import { readRevokeInput } from './inputs.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { removeCopies } from './token-copies.ts';
-import { findToken, type RedeployToken } from './tokens.ts';
+import { type RedeployToken, showGrant } from './tokens.ts';
 import { inTransaction, reading } from './transaction.ts';
 
 /**
@@ -21,24 +21,30 @@ export async function revokeToken(
   input: { applicationName: string; username: string; reason: string },
 ): Promise<RedeployToken> {
   const { applicationName, username, reason } = readRevokeInput(input);
-  const open = await reading(deps, (em) => em.find(Grant, { applicationName, username, endedAt: null }));
+  const open = await reading(deps, (em) =>
+    // By ticket: whoever locks several of them does so in this order.
+    em.find(Grant, { applicationName, username, endedAt: null }, { orderBy: { ticket: 'asc' } }),
+  );
   const allowed = open.filter((grant) => mayRevokeTokenOf(actor, grant));
-  requirePermission(allowed.length > 0 || mayRevokeTokenOf(actor, null), `${actor.username} may not revoke this token`);
-  const revoked: Grant[] = [];
-  for (const { id, ticket } of allowed) {
-    const grant = await inTransaction(deps, async (em, now) => {
+  const isOwn = username === actor.username;
+  requirePermission(
+    allowed.length > 0 || (isOwn && open.length === 0) || mayRevokeTokenOf(actor, null),
+    `${actor.username} may not revoke this token`,
+  );
+  const { revoked, at } = await inTransaction(deps, async (em, now) => {
+    const revoked: Grant[] = [];
+    for (const { id, ticket } of allowed) {
       const locked = await lockTicket(em, { id: ticket.id });
-      const found = await em.findOneOrFail(Grant, id);
-      if (!found.isLive(now)) return null;
-      recordFacts(em, locked, actor, now, { applicationName }, [found.revoke(now, reason)]);
+      const grant = await em.findOneOrFail(Grant, id);
+      if (!grant.isLive(now)) continue;
+      recordFacts(em, locked, actor, now, { applicationName }, [grant.revoke(now, reason)]);
       await settleTicket(em, locked, now);
-      return found;
-    });
-    if (grant) revoked.push(grant);
-  }
-  if (revoked.length === 0) {
-    throw new RedeployError('NOT_FOUND', `${username} has no live token for ${applicationName}`);
-  }
+      revoked.push(grant);
+    }
+    return { revoked, at: now };
+  });
+  const last = revoked.toSorted((a, b) => a.expires.getTime() - b.expires.getTime()).at(-1);
+  if (!last) throw new RedeployError('NOT_FOUND', `${username} has no live token for ${applicationName}`);
   await removeCopies(deps, revoked);
-  return findToken(deps, actor, { applicationName, username });
+  return showGrant(last, last.ticket.id, at); // from the record: done is done, whether Redis answers or not
 }

@@ -11,7 +11,7 @@ import { HttpRefusal, problemReply, type Reply } from './problems.ts';
 import { decodeSegment, pathOf, readIdempotencyKey, readRedeployBody } from './requests.ts';
 
 /** What the API stands on. */
-export type RestSettings = {
+type RestSettings = {
   desk: Desk;
   verifySignIn: VerifySignIn;
   /** An operation's id in GraphQL. */

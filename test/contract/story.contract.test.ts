@@ -152,10 +152,7 @@ test('an emergency: asked for, approved by two others, the token in Redis, redep
     revision: 2,
     events: {
       edges: events.map(({ sequence, status }) => ({
-        node: {
-          sequence,
-          status,
-        },
+        node: { sequence, status },
       })),
     },
   });

@@ -177,12 +177,7 @@ describe('the record, kind by kind', () => {
     comment: 'go',
     result: 'SUCCEEDED',
     summary: 'well',
-    businessTags: [
-      {
-        tagKey: 'env',
-        tagValue: 'production',
-      },
-    ],
+    businessTags: [{ tagKey: 'env', tagValue: 'production' }],
     isNew: true,
     targets: [
       {
@@ -192,10 +187,7 @@ describe('the record, kind by kind', () => {
         deploymentName: 'web',
       },
     ],
-    owners: {
-      users: ['alice'],
-      groups: [],
-    },
+    owners: { users: ['alice'], groups: [] },
     expectedEffect: 'no more 500',
     rollbackPlan: 'undo',
     decideBy: '2025-08-23T10:00:00.000Z',

@@ -58,7 +58,7 @@ describe('an operation that another replica carries out', () => {
 test('a client that goes back and forth between replicas gets every event once and in order, whatever Redis delivers', async () => {
   const rollout = await begin();
   const { operationId } = rollout;
-  const total = 800;
+  const total = 500;
   const got: number[] = [];
   let watch = watchRollout(near, 'alice', { operationId, after: 0 });
   let taken = 0;
@@ -159,26 +159,11 @@ describe('messages that Redis loses', () => {
       null,
       7,
       {},
-      {
-        ...like,
-        sequence: 'x',
-      },
-      {
-        ...like,
-        operationId: 'another',
-      },
-      {
-        ...like,
-        at: 'never',
-      },
-      {
-        ...like,
-        status: 'DONE',
-      },
-      {
-        ...like,
-        sequence: 99,
-      },
+      { ...like, sequence: 'x' },
+      { ...like, operationId: 'another' },
+      { ...like, at: 'never' },
+      { ...like, status: 'DONE' },
+      { ...like, sequence: 99 },
     ];
     const channel = `APPLICATION:REDEPLOY:ROLLOUT:${operationId}`;
     for (const text of ['', '{', ...strange.map((message) => JSON.stringify(message))]) {

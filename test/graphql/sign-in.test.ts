@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { startIssuer } from '../../src/sandbox/issuer.ts';
 import type { Service } from '../../src/service.ts';
 import { ask, openTestServices, type TestServices } from '../support/service.ts';
+import { until } from '../support/wait.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 let services: TestServices;
@@ -188,6 +189,28 @@ describe('over WebSocket', () => {
     const client = await connect();
     await client.signIn(await services.issuer.sign({ ...alice, expiresInSeconds: 1 }));
     expect(await client.closed).toEqual({ code: 4403, reason: 'the sign-in token has expired' });
+  });
+
+  test('a client that overhears the close of its connection can do nothing more', async () => {
+    const client = await connect();
+    const expires = Date.now() + 1_000;
+    await client.signIn(await services.issuer.sign({ ...alice, expiresInSeconds: 1 }));
+    client.socket.pause();
+    await until('the sign-in has run out', () => Date.now() > expires + 200);
+    const input = {
+      name: 'too-late',
+      owners: { users: ['alice'] },
+      targets: [{ namespace: 'a', deploymentName: 'b' }],
+    };
+    const query = 'mutation ($input: RegisterApplicationInput!) { registerApplication(input: $input) { name } }';
+    client.send({ id: '1', type: 'subscribe', payload: { query, variables: { input } } });
+    client.send({ id: '2', type: 'subscribe', payload: { query: '{ viewer { username } }' } });
+    client.socket.resume();
+    expect((await client.closed).code).toBe(4403);
+    expect(client.received.map(({ type }) => type)).toEqual(['connection_ack']);
+    const grace = await services.signIn('grace', 'ADMIN');
+    const { errors } = await ask(service, grace, '{ application(name: "too-late") { name } }');
+    expect(errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
   });
 
   test('another path and another protocol lead nowhere', async () => {

@@ -44,6 +44,11 @@ const answered = async (answer: ReturnType<typeof callRest>) => {
   return { status, code: body['code'] };
 };
 
+/** For what no well-behaved client sends. */
+const dial = () => connect(Number(new URL(service.url).port), '127.0.0.1');
+const head = (...fields: string[]) =>
+  [`POST ${redeployPath('x')} HTTP/1.1`, 'host: x', `authorization: Bearer ${token}`, ...fields, '', ''].join('\r\n');
+
 describe('without a sign-in', () => {
   test.for([
     ['POST', redeployPath('web-service')],
@@ -191,25 +196,29 @@ describe('bodies', () => {
   });
 
   test('after a body that is too large the connection can be used on', async () => {
-    const { hostname, port } = new URL(service.url);
-    const socket = connect(Number(port), hostname);
-    const head = `POST ${redeployPath('x')} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\n`;
+    const socket = dial();
     let received = '';
     socket.on('data', (data: Buffer) => (received += data.toString()));
     const filler = ' '.repeat(100_000);
-    socket.write(`${head}transfer-encoding: chunked\r\n\r\n${filler.length.toString(16)}\r\n${filler}\r\n0\r\n\r\n`);
-    socket.write(`${head}content-length: ${filler.length}\r\n\r\n${filler}`);
-    socket.write(`${head}content-length: 2\r\nconnection: close\r\n\r\n{}`);
+    const chunk = `${filler.length.toString(16)}\r\n${filler}\r\n0\r\n\r\n`;
+    socket.write(`${head('content-type: application/json', 'transfer-encoding: chunked')}${chunk}`);
+    socket.write(`${head('content-type: application/json', `content-length: ${filler.length}`)}${filler}`);
+    socket.write(`${head('content-type: application/json', 'content-length: 2', 'connection: close')}{}`);
     await once(socket, 'close');
-
     expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 413', 'HTTP/1.1 403']);
   });
 
+  test('a length that is too large is refused before any of the body is sent', async () => {
+    const socket = dial();
+    socket.write(head('content-type: application/json', 'content-length: 1000000000'));
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    expect(data.toString()).toMatch(/^HTTP\/1\.1 413 /);
+    socket.destroy();
+  });
+
   test('a client that leaves in the middle of its body is no fault of the service', async () => {
-    const { hostname, port } = new URL(service.url);
-    const socket = connect(Number(port), hostname);
-    const fields = `host: x\r\nauthorization: Bearer ${token}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n`;
-    socket.write(`POST ${redeployPath('x')} HTTP/1.1\r\n${fields}expect: 100-continue\r\n\r\n`);
+    const socket = dial();
+    socket.write(head('content-type: application/json', 'content-length: 9', 'expect: 100-continue'));
     await once(socket, 'data'); // 100 Continue: the service has the request
     socket.write('{');
     socket.resetAndDestroy();
@@ -242,9 +251,8 @@ describe('headers', () => {
   );
 
   test('a body without a type, and a compressed one, are 415', async () => {
-    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-    const fields = `host: x\r\nconnection: close\r\nauthorization: Bearer ${token}\r\ncontent-length: 2\r\n`;
-    socket.write(`POST ${redeployPath('x')} HTTP/1.1\r\n${fields}\r\n{}`);
+    const socket = dial();
+    socket.write(`${head('content-length: 2', 'connection: close')}{}`);
     const [data] = (await once(socket, 'data')) as [Buffer];
     expect(data.toString()).toMatch(/^HTTP\/1\.1 415 /);
     expect((await post({ headers: { 'content-encoding': 'gzip' }, body: '{}' })).status).toBe(415);

@@ -26,6 +26,8 @@ beforeAll(async () => {
     services.start({ ...quickly, REDEPLOYS_PER_MINUTE: '1' }),
   ]);
   story = await Story.open(services, service);
+  // Otherwise every ticket and its entry would have the same number.
+  await services.sql(`select setval(pg_get_serial_sequence('ticket_entry', 'id'), 1000)`);
   // A replica that has not seen the cluster yet answers UNAVAILABLE.
   for (const one of [service, other]) {
     const { applicationName } = await story.place({ replicas: 0 });

@@ -14,7 +14,10 @@ import { person } from './people.ts';
 import type { RolloutWatch } from './rollout-watch.ts';
 import { until } from './wait.ts';
 
-/** A replica that serves clients; in its sight, so that a test can count what is left. Tokens are usernames. */
+/**
+ * A replica that serves clients; in its sight, so that a test can count what is left. Tokens are usernames, good for
+ * an hour; `alice@1795416282000` is good until then.
+ */
 export type LiveReplica = {
   replica: Replica;
   live: LiveRollouts;
@@ -56,11 +59,11 @@ export async function openLiveReplica(
 }
 
 const signInByName: VerifySignIn = async (authorization) => {
-  const name = authorization?.replace('Bearer ', '');
+  const [name, until] = authorization?.replace('Bearer ', '').split('@') ?? [];
   const known = Object.values(people).find((one) => typeof one === 'object' && one.username === name);
   if (!name) throw new RedeployError('UNAUTHENTICATED', 'sign in');
   const actor = typeof known === 'object' ? known : person(name, 'APPLICATION_DEPLOYER');
-  return { actor, expiresAt: new Date(Date.now() + 3_600_000) };
+  return { actor, expiresAt: new Date(until === undefined ? Date.now() + 3_600_000 : Number(until)) };
 };
 
 /** An operation whose events the test itself writes, as a follower elsewhere would; nothing is sent to the cluster. */

@@ -42,14 +42,11 @@ const rolloutStatus = /* GraphQL */ `
 /** How a subscription ended: completed by the service, refused with a code, or with its socket. */
 export type WatchEnd = { completed: true } | { refused: string; message: string } | { closed: number };
 
-/** One client of rolloutStatus, over a connection of its own that is not taken up again. */
-export type RolloutWatch = {
-  events: RolloutStatusEvent[];
-  sequences: () => number[];
+/** One client of one subscription, over a connection of its own that is not taken up again. */
+export type Watch<Event> = {
+  events: Event[];
   end: () => WatchEnd | null;
   ended: Promise<WatchEnd>;
-  /** The last number seen, to go on behind it. */
-  last: () => number;
   unsubscribe: () => void;
   /** Without a close frame, as when the cable is pulled. */
   terminate: () => void;
@@ -57,13 +54,34 @@ export type RolloutWatch = {
   read: (isReading: boolean) => void;
 };
 
+export type RolloutWatch = Watch<RolloutStatusEvent> & {
+  sequences: () => number[];
+  /** The last number seen, to go on behind it. */
+  last: () => number;
+};
+
 export function watchRollout(
-  { subscriptionsUrl }: { subscriptionsUrl: string },
+  replica: { subscriptionsUrl: string },
   token: string,
   variables: { operationId: string; after?: number | null },
 ): RolloutWatch {
+  const rollout = watch<RolloutStatusEvent>(replica, token, { query: rolloutStatus, variables });
+  const { events } = rollout;
+  return {
+    ...rollout,
+    sequences: () => events.map(({ sequence }) => sequence),
+    last: () => events.at(-1)?.sequence ?? variables.after ?? 0,
+  };
+}
+
+/** The events are the values of the subscription's one field. */
+export function watch<Event>(
+  { subscriptionsUrl }: { subscriptionsUrl: string },
+  token: string,
+  payload: { query: string; variables?: Record<string, unknown> },
+): Watch<Event> {
   let socket: WebSocket | undefined;
-  const events: RolloutStatusEvent[] = [];
+  const events: Event[] = [];
   const ended = Promise.withResolvers<WatchEnd>();
   let end: WatchEnd | null = null;
   const finish = (how: WatchEnd): void => {
@@ -78,23 +96,18 @@ export function watchRollout(
     retryAttempts: 0,
     on: { opened: (opened) => (socket = opened as WebSocket) },
   });
-  const unsubscribe = client.subscribe<{ rolloutStatus: RolloutStatusEvent }>(
-    { query: rolloutStatus, variables },
-    {
-      next: ({ data, errors }) => {
-        if (data) events.push(data.rolloutStatus);
-        else finish({ refused: String(errors?.[0]?.extensions?.['code']), message: String(errors?.[0]?.message) });
-      },
-      error: (error) => finish(endOf(error)),
-      complete: () => finish({ completed: true }),
+  const unsubscribe = client.subscribe<Record<string, Event>>(payload, {
+    next: ({ data, errors }) => {
+      if (data) events.push(...Object.values(data));
+      else finish({ refused: String(errors?.[0]?.extensions?.['code']), message: String(errors?.[0]?.message) });
     },
-  );
+    error: (error) => finish(endOf(error)),
+    complete: () => finish({ completed: true }),
+  });
   return {
     events,
-    sequences: () => events.map(({ sequence }) => sequence),
     end: () => end,
     ended: ended.promise,
-    last: () => events.at(-1)?.sequence ?? variables.after ?? 0,
     unsubscribe,
     terminate: () => socket?.terminate(),
     read: (isReading) => (isReading ? socket?.resume() : socket?.pause()),

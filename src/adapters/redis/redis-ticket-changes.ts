@@ -3,7 +3,7 @@ import type { TicketChange, TicketChanges } from '../../domain/ticket-changes.ts
 import type { RedisChannels } from './redis-channels.ts';
 
 const channel = 'APPLICATION:REDEPLOY:TICKETS';
-const ticketChange: z.ZodType<TicketChange> = z.object({ ticketId: z.number().int(), version: z.number().int() });
+const ticketChange: z.ZodType<TicketChange> = z.object({ ticketId: z.int32(), version: z.int32() });
 
 /** Changes of all tickets over one channel of Redis pub/sub. */
 export class RedisTicketChanges implements TicketChanges {

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RolloutStatusDocument, TicketChangedDocument } from '../../src/documents/generated/graphql.ts';
+import type { RolloutEvent } from '../../src/domain/rollout.ts';
+import { approve } from '../../src/operations/tickets.ts';
+import { carol, openTestWorld, registeredApplication, type TestWorld, ticketFor } from '../support/desk.ts';
+import { type EventStream, openEventStream } from '../support/event-stream.ts';
+import { type LiveReplica, openLiveReplica, WrittenRollout } from '../support/live.ts';
+import { until } from '../support/wait.ts';
+
+let world: TestWorld;
+/** Follows no operation: the tests write the events. */
+let replica: LiveReplica;
+
+beforeAll(async () => {
+  world = await openTestWorld();
+  replica = await openLiveReplica(world);
+});
+afterAll(async () => {
+  await replica.stop();
+  await world.close();
+});
+
+const begin = (): Promise<WrittenRollout> => WrittenRollout.begin(world, replica);
+const publish = (event: RolloutEvent): Promise<void> => replica.events.publish(event);
+const watch = (
+  variables: { operationId: string; after?: number },
+  {
+    method = 'POST',
+    token = 'alice',
+    at = replica,
+  }: { method?: 'GET' | 'POST'; token?: string; at?: LiveReplica } = {},
+): EventStream => openEventStream(at.url, token, { query: RolloutStatusDocument.toString(), variables }, method);
+const sequencesOf = ({ results }: EventStream): number[] =>
+  results.flatMap(({ data }) => (data ? [(data['rolloutStatus'] as { sequence: number }).sequence] : []));
+const errorsOf = ({ results }: EventStream) =>
+  results.flatMap(({ errors = [] }) =>
+    errors.map(({ message, extensions }) => ({ code: extensions?.['code'], message })),
+  );
+const seen = (stream: EventStream, last: number): Promise<unknown> =>
+  until(`event ${last} is seen`, () => (sequencesOf(stream).at(-1) ?? 0) >= last);
+const nothingIsLeft = (at = replica): Promise<unknown> =>
+  until('nothing is left', () => at.live.topicCount + at.tickets.streamCount + at.channels.channelCount === 0);
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+describe.for(['POST', 'GET'] as const)('by %s', (method) => {
+  test('a rollout is told from the number asked for to its end, each event once and in order', async () => {
+    const rollout = await begin();
+    const { operationId } = rollout;
+    await rollout.record();
+    const all = watch({ operationId, after: 0 }, { method });
+    const behind = watch({ operationId, after: 1 }, { method });
+    const present = watch({ operationId }, { method });
+    expect(await all.begun).toEqual({ status: 200, contentType: 'text/event-stream' });
+    for (const stream of [all, behind, present]) await seen(stream, 2);
+    await publish(await rollout.record());
+    await publish(await rollout.record('COMPLETED'));
+    for (const stream of [all, behind, present]) expect(await stream.ended).toBe('complete');
+    expect(sequencesOf(all)).toEqual([1, 2, 3, 4]);
+    expect(sequencesOf(behind)).toEqual([2, 3, 4]);
+    expect(sequencesOf(present)).toEqual([2, 3, 4]);
+    await nothingIsLeft();
+  });
+
+  test('nobody gets in without a sign-in', async () => {
+    const { operationId } = await begin();
+    const stream = openEventStream(
+      replica.url,
+      null,
+      { query: RolloutStatusDocument.toString(), variables: { operationId } },
+      method,
+    );
+    expect((await stream.begun).status).toBe(401);
+    await stream.ended;
+    expect(replica.live.topicCount).toBe(0);
+  });
+});
+
+test.for([
+  { who: 'alice', after: 9, code: 'INVALID_INPUT' },
+  { who: 'mallory', after: 0, code: 'NOT_FOUND' },
+])('$who, after $after: a refusal is one result with $code, and the end', async ({ who, after, code }) => {
+  const { operationId } = await begin();
+  const stream = watch({ operationId, after }, { token: who });
+  expect(await stream.ended).toBe('complete');
+  expect(errorsOf(stream)).toMatchObject([{ code }]);
+  expect(stream.results).toHaveLength(1);
+  await nothingIsLeft();
+});
+
+test('a stream in which nothing happens is kept by comments', async () => {
+  const { operationId } = await begin();
+  const stream = watch({ operationId });
+  await until('it was pinged', () => stream.pings() > 2);
+  expect(sequencesOf(stream)).toEqual([1]);
+  stream.terminate();
+  await nothingIsLeft();
+});
+
+test('tickets are told as they change', async () => {
+  const stream = openEventStream(replica.url, 'carol', { query: TicketChangedDocument.toString() });
+  await until('it is open', () => replica.tickets.streamCount === 1);
+  const { desk } = replica.replica;
+  const { ticketNo } = await ticketFor(desk, await registeredApplication(desk));
+  await until('the ticket is told', () => stream.results.length > 0);
+  await approve(desk, carol, { ticketNo });
+  const last = () => stream.results.at(-1)?.data?.['ticketChanged'];
+  await until('its approval is told', () => (last() as { status: string }).status === 'AUTHORIZED');
+  expect(last()).toMatchObject({ ticketNo });
+  stream.terminate();
+  await nothingIsLeft();
+});
+
+describe('what is left when clients go', () => {
+  test('nothing, when the connection is cut while nothing happens', async () => {
+    const rollout = await begin();
+    const stream = watch({ operationId: rollout.operationId });
+    await seen(stream, 1);
+    expect(replica.live.topicCount).toBe(1);
+    stream.terminate();
+    await nothingIsLeft();
+  });
+
+  test('nothing, when the client stalls and its connection is cut then', async () => {
+    const rollout = await begin();
+    const stream = watch({ operationId: rollout.operationId });
+    await seen(stream, 1);
+    stream.read(false);
+    const long = 'x'.repeat(200_000);
+    for (let count = 0; count < 50; count += 1) await publish(await rollout.record('PROGRESSING', long));
+    stream.terminate();
+    await nothingIsLeft();
+  });
+
+  test('nothing, when the connection is cut while the subscription is being opened', async () => {
+    const rollout = await begin();
+    for (let attempt = 0; attempt < 40; attempt += 1) {
+      const stream = watch({ operationId: rollout.operationId, after: 0 });
+      for (let turn = 0; turn < attempt; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      stream.terminate();
+      await stream.ended;
+    }
+    await nothingIsLeft();
+  });
+});
+
+test('a client that stalls is not sent more than it takes: it skips events that newer ones replace', async () => {
+  const rollout = await begin();
+  const stream = watch({ operationId: rollout.operationId });
+  await seen(stream, 1);
+  stream.read(false);
+  const long = 'x'.repeat(200_000); // much more in all than the sockets between the two take in
+  for (let count = 0; count < 150; count += 1) await publish(await rollout.record('PROGRESSING', long));
+  await publish(await rollout.record('VERIFYING'));
+  await publish(await rollout.record('COMPLETED'));
+  stream.read(true);
+  expect(await stream.ended).toBe('complete');
+  const got = sequencesOf(stream);
+  expect(got.length).toBeLessThan(rollout.last);
+  expect(got).toEqual([...new Set(got)].toSorted((a, b) => a - b));
+  expect(got.slice(-3)).toEqual(upTo(rollout.last).slice(-3));
+  await nothingIsLeft();
+});
+
+describe('a stream that is ended from here says why, so that nobody takes it for the rollout', () => {
+  test('with UNAUTHENTICATED when the sign-in token has run out', async () => {
+    const rollout = await begin();
+    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 1_000}` });
+    await seen(stream, 1);
+    expect(await stream.ended).toBe('complete');
+    expect(sequencesOf(stream)).toEqual([1]);
+    expect(errorsOf(stream)).toEqual([{ code: 'UNAUTHENTICATED', message: 'the sign-in token has expired' }]);
+    await nothingIsLeft();
+  });
+
+  test('with UNAUTHENTICATED also for a client that stalls', async () => {
+    const rollout = await begin();
+    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 1_000}` });
+    await seen(stream, 1);
+    stream.read(false);
+    const long = 'x'.repeat(200_000);
+    for (let count = 0; count < 50; count += 1) await publish(await rollout.record('PROGRESSING', long));
+    await nothingIsLeft();
+    stream.read(true);
+    expect(await stream.ended).toBe('complete');
+    expect(errorsOf(stream)).toMatchObject([{ code: 'UNAUTHENTICATED' }]);
+  });
+
+  test('with UNAVAILABLE when the replica stops', async () => {
+    const stopping = await openLiveReplica(world);
+    const rollout = await begin();
+    const stream = watch({ operationId: rollout.operationId, after: 0 }, { at: stopping });
+    await seen(stream, 1);
+    await stopping.stop();
+    expect(await stream.ended).toBe('complete');
+    expect(errorsOf(stream)).toMatchObject([{ code: 'UNAVAILABLE' }]);
+    await publish(await rollout.record('COMPLETED'));
+    const elsewhere = watch({ operationId: rollout.operationId, after: sequencesOf(stream).at(-1)! });
+    expect(await elsewhere.ended).toBe('complete');
+    expect(sequencesOf(elsewhere)).toEqual([2]);
+  });
+});

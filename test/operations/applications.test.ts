@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { findApplication } from '../../src/operations/application-reads.ts';
+import { registerApplication, registerApplications, unregisterApplication } from '../../src/operations/applications.ts';
+import { findOperation, findTicket } from '../../src/operations/reads.ts';
+import { redeploy } from '../../src/operations/redeploys.ts';
+import {
+  alice,
+  authorizedTicket,
+  carol,
+  deployApplication,
+  frank,
+  grace,
+  openTestWorld,
+  registeredApplication,
+  type Replica,
+  type TestWorld,
+  ticketFor,
+} from '../support/desk.ts';
+import { codesOf, contentOf, recordsOf, refusalOf, untilEnded } from '../support/outcomes.ts';
+
+let world: TestWorld;
+let replica: Replica;
+beforeAll(async () => {
+  world = await openTestWorld({ readyMilliseconds: 5, mustBeSimulated: true });
+  replica = await world.openReplica();
+});
+afterAll(() => world.close());
+afterEach(() => {
+  world.cluster.simulated!.intercept = undefined;
+});
+
+let lastName = 0;
+const newName = (): string => `listed-${(lastName += 1)}`;
+const registration = (name = newName(), deploymentName = name) => ({
+  name,
+  businessTags: [{ tagKey: 'env', tagValue: 'production' }],
+  owners: { users: ['alice'], groups: [] as string[] },
+  targets: [{ cluster: null as string | null, namespace: 'production', deploymentName }],
+});
+const targetsOf = (name: string) =>
+  world.sql<{ target: string }>(
+    `select t.cluster || '/' || t.namespace || '/' || t.deployment_name as target
+     from application_target t join application a on a.id = t.application_id where a.name = ? order by t.position`,
+    [name],
+  );
+const registrations = (name: string) => recordsOf(world, name, 'APPLICATION_REGISTER');
+describe('what a file names is registered', () => {
+  test('by the service itself, and the second time nothing happens', async () => {
+    const [one, two] = [registration(), registration()];
+    await registerApplications(replica.desk, [one, two]);
+    for (const { name } of [one, two]) {
+      expect(await targetsOf(name)).toEqual([{ target: `simulated/production/${name}` }]);
+      expect(await registrations(name)).toMatchObject([{ username: null, data: { isNew: true } }]);
+    }
+    const before = await contentOf(world);
+    await registerApplications(replica.desk, [one, two]);
+    expect(await contentOf(world)).toEqual(before);
+  });
+
+  test('anew where it has changed, and only there', async () => {
+    const [one, two] = [registration(), registration()];
+    await registerApplications(replica.desk, [one, two]);
+    await registerApplications(replica.desk, [one, { ...two, owners: { users: [], groups: ['data'] } }]);
+    expect(await registrations(one.name)).toHaveLength(1);
+    expect(await registrations(two.name)).toMatchObject([{ data: { isNew: true } }, { data: { isNew: false } }]);
+    expect(await findApplication(replica.desk, frank, two.name)).toMatchObject({
+      owners: { users: [], groups: ['data'] },
+    });
+  });
+
+  test('even when applications exchange their targets', async () => {
+    const [one, two] = [registration(), registration()];
+    await registerApplications(replica.desk, [one, two]);
+    await registerApplications(replica.desk, [
+      { ...one, targets: two.targets },
+      { ...two, targets: one.targets },
+    ]);
+    expect(await targetsOf(one.name)).toEqual([{ target: `simulated/production/${two.name}` }]);
+    expect(await targetsOf(two.name)).toEqual([{ target: `simulated/production/${one.name}` }]);
+  });
+
+  test('whole or not at all, where a target belongs to another application', async () => {
+    const taken = registration();
+    await registerApplications(replica.desk, [taken]);
+    const before = await contentOf(world);
+    const fault = await refusalOf(
+      registerApplications(replica.desk, [registration(), registration('thief', taken.name), registration()]),
+    );
+    expect(fault).toMatchObject({ code: 'CONFLICT', message: 'a target of thief belongs to another application' });
+    expect(await contentOf(world)).toEqual(before);
+  });
+
+  test('whole or not at all, where two replicas start at once', async () => {
+    const all = Array.from({ length: 5 }, () => registration());
+    const other = await world.openReplica();
+    const codes = await codesOf([replica, other].map(({ desk }) => registerApplications(desk, all)));
+    expect(codes).toContain(null);
+    expect(['CONFLICT', null]).toContain(codes.find((code) => code !== null) ?? null);
+    const before = await contentOf(world);
+    for (const { desk } of [replica, other]) await registerApplications(desk, all);
+    expect(await contentOf(world)).toEqual(before);
+    for (const { name } of all) expect(await registrations(name)).toHaveLength(1);
+  });
+});
+
+describe('one application', () => {
+  test('names each target once', async () => {
+    const input = registration();
+    const refusal = await refusalOf(
+      registerApplication(replica.desk, grace, { ...input, targets: [...input.targets, ...input.targets] }),
+    );
+    expect(refusal).toMatchObject({
+      code: 'INVALID_INPUT',
+      message: 'input.targets: must not name the same target twice',
+    });
+  });
+
+  test('that is unregistered leaves record, tickets and operations, and nobody redeploys it any more', async () => {
+    const { name } = await deployApplication(world, replica.desk, { replicas: 0 });
+    const { ticketNo } = await authorizedTicket(replica.desk, name);
+    const { id } = await redeploy(replica.desk, alice, { applicationName: name });
+    await untilEnded(replica.desk, { id });
+    for (const actor of [alice, carol, frank]) {
+      const refusal = await refusalOf(unregisterApplication(replica.desk, actor, { name }));
+      expect(refusal).toMatchObject({ code: 'FORBIDDEN' });
+    }
+    const stood = await unregisterApplication(replica.desk, grace, { name, reason: 'moved' });
+    expect(stood).toMatchObject({ name, lastTargets: [{ deploymentName: name }] });
+    expect(await recordsOf(world, name, 'APPLICATION_UNREGISTER')).toMatchObject([
+      { username: 'grace', message: `application ${name} unregistered: moved` },
+    ]);
+    expect(await refusalOf(findApplication(replica.desk, grace, name))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await refusalOf(unregisterApplication(replica.desk, grace, { name }))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await findTicket(replica.desk, alice, ticketNo)).toMatchObject({ status: 'AUTHORIZED' });
+    expect(await findOperation(replica.desk, alice, id)).toMatchObject({ rolloutStatus: 'COMPLETED' });
+    const before = await contentOf(world);
+    expect(await refusalOf(redeploy(replica.desk, alice, { applicationName: name }))).toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(await refusalOf(ticketFor(replica.desk, name))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await contentOf(world)).toEqual(before);
+  });
+
+  test('that is unregistered while somebody redeploys it is FORBIDDEN, and nothing is stored', async () => {
+    const { name } = await deployApplication(world, replica.desk, { replicas: 0 });
+    await authorizedTicket(replica.desk, name);
+    let before: Record<string, string> | undefined;
+    world.cluster.simulated!.intercept = async ({ method, path }) => {
+      if (before || method !== 'GET' || !path.endsWith(`/deployments/${name}`)) return undefined;
+      before = {};
+      await unregisterApplication(replica.desk, grace, { name });
+      before = await contentOf(world);
+      return undefined;
+    };
+    expect(await refusalOf(redeploy(replica.desk, alice, { applicationName: name }))).toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(await contentOf(world)).toEqual(before);
+  });
+
+  test('that is unregistered gives its targets free', async () => {
+    const name = await registeredApplication(replica.desk);
+    const heir = { ...registration(), targets: [{ namespace: 'default', deploymentName: name }] };
+    expect(await refusalOf(registerApplication(replica.desk, grace, heir))).toMatchObject({ code: 'CONFLICT' });
+    await unregisterApplication(replica.desk, grace, { name });
+    await registerApplication(replica.desk, grace, heir);
+    expect(await targetsOf(heir.name)).toEqual([{ target: `simulated/default/${name}` }]);
+  });
+});
