@@ -2,8 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
-import type { Actor } from './domain/person.ts';
-import type { VerifySignIn } from './domain/sign-in.ts';
+import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
 import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from './graphiql/page.ts';
 import { createContext } from './graphql/context.ts';
 import { parseDocument } from './graphql/documents.ts';
@@ -13,6 +12,7 @@ import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
 import { isForRest, restApi } from './rest/rest-api.ts';
+import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
@@ -24,7 +24,7 @@ const finishWithinMs = 5_000;
 export type App = {
   /** Not yet listening. */
   server: Server;
-  /** Ends every subscription with a code that makes clients reconnect elsewhere, then every connection. */
+  /** Ends every subscription so that clients subscribe again elsewhere, then every connection. */
   close: () => Promise<void>;
 };
 
@@ -36,7 +36,8 @@ export function createApp(
   graphiql: GraphiqlSettings | null = null,
 ): App {
   const mask = maskErrors(desk.log);
-  const signedIn = new WeakMap<Request, Actor>();
+  const signIns = new WeakMap<Request, SignIn>();
+  const streams = new EventStreams((error) => ({ errors: [mask(error)] }));
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
@@ -49,8 +50,8 @@ export function createApp(
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(verifySignIn, signedIn), checkedDocuments(mask)],
-    context: ({ request }) => createContext(desk, live, signedIn.get(request)!),
+    plugins: [signInFirst(verifySignIn, signIns), checkedDocuments(mask), streams.plugin(signIns)],
+    context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
   const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
   const page = graphiql && graphiqlPage(graphiql, desk.log);
@@ -77,6 +78,7 @@ export function createApp(
         server.closeAllConnections();
       }, finishWithinMs);
       for (const socket of sockets.clients) socket.close(1001, 'Going away');
+      streams.endAll();
       sockets.close();
       await closed;
       clearTimeout(patience);
@@ -86,11 +88,10 @@ export function createApp(
 }
 
 /** Before anything is parsed: an answer about a document would tell strangers about the schema. */
-function signInFirst(verifySignIn: VerifySignIn, signedIn: WeakMap<Request, Actor>): Plugin {
+function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignIn>): Plugin {
   return {
     async onRequestParse({ request, requestParser, setRequestParser }) {
-      const { actor } = await verifySignIn(request.headers.get('authorization'));
-      signedIn.set(request, actor);
+      signIns.set(request, await verifySignIn(request.headers.get('authorization')));
       if (request.method === 'POST' && !requestParser) throw unreadable('send application/json', 415);
       if (!requestParser) return;
       setRequestParser(async (read) => {

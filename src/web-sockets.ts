@@ -9,6 +9,7 @@ import { parseDocument } from './graphql/documents.ts';
 import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
 import type { Desk } from './operations/dependencies.ts';
+import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = { socket: WebSocket; signIn?: SignIn; expiry?: NodeJS.Timeout };
 type Options = ServerOptions<Record<string, unknown>, Connection>;
@@ -136,10 +137,6 @@ const closeWith = (socket: WebSocket, code: number, reason: string): void =>
       .replace(/\uFFFD+$/, ''),
   );
 
-const longestTimeoutMs = 2 ** 31 - 1;
-
 /** A sign-in that has run out ends the connection; the client signs in anew. */
-function closeAt(socket: WebSocket, at: Date): NodeJS.Timeout {
-  const milliseconds = Math.min(Math.max(at.getTime() - Date.now(), 0), longestTimeoutMs);
-  return setTimeout(() => closeWith(socket, CloseCode.Forbidden, 'the sign-in token has expired'), milliseconds);
-}
+const closeAt = (socket: WebSocket, at: Date): NodeJS.Timeout =>
+  onSignInExpiry(at, () => closeWith(socket, CloseCode.Forbidden, 'the sign-in token has expired'));

@@ -5,6 +5,7 @@ import {
   getNullableType,
   type GraphQLField,
   type GraphQLNamedType,
+  type GraphQLInterfaceType,
   GraphQLObjectType,
   GraphQLSchema,
   isEnumType,
@@ -212,4 +213,14 @@ describe('a rollout event is the same for every subscriber', () => {
     expect(answer.data).toMatchObject({ event: { sequence: 7, replicas: event.replicas, newPods: ['web-1'] } });
     expect(await ask(anybody)).toEqual(answer);
   });
+});
+
+test('fields of one name have one type in every kind of audit record, so that one query can ask for them all', () => {
+  const typesOf = new Map<string, Set<string>>();
+  for (const type of schema.getPossibleTypes(schema.getType('AuditRecord') as GraphQLInterfaceType)) {
+    for (const field of Object.values(type.getFields())) {
+      typesOf.set(field.name, (typesOf.get(field.name) ?? new Set()).add(String(field.type)));
+    }
+  }
+  expect([...typesOf].filter(([, several]) => several.size > 1)).toEqual([]);
 });

@@ -26,7 +26,6 @@
   const subscribe = (request, headers) => {
     const client = graphqlWs.createClient({
       url: endpoint.replace(/^http/, 'ws'),
-      connectionParams: { authorization: authorizationOf(headers) },
     });
     const results = client.iterate(request);
     return {
@@ -41,14 +40,21 @@
     };
   };
 
-  const isSubscription = ({ operationName }, document) =>
-    document?.definitions.some(
-      ({ operation, name }) => operation === 'subscription' && (!operationName || name?.value === operationName),
+  // Told from the text: for a moment after a change of tabs GraphiQL still names the other one's operation.
+  const operationOf = ({ query, operationName }) => {
+    const operations = Array.from(
+      query.matchAll(/^\s*(query|mutation|subscription)\b\s*(\w+)?/gm),
+      ([, kind, name]) => ({ kind, name }),
     );
+    return operations.length === 1 ? operations[0] : operations.find(({ name }) => name === operationName);
+  };
 
   YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
-    fetcher: (request, { headers = {}, documentAST } = {}) =>
-      (isSubscription(request, documentAST) ? subscribe : ask)(request, headers),
+    fetcher: (request, { headers = {} } = {}) => {
+      const { kind, name } = operationOf(request) ?? {};
+      const asked = { ...request, operationName: name };
+      return kind === 'subscription' ? subscribe(asked, headers) : ask(asked, headers);
+    },
     defaultTabs: tabs,
     defaultHeaders,
     // What is typed lives as long as the browser's tab; a sign-in token, other than the sandbox's, not even that.

@@ -124,13 +124,14 @@ function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
 
 const comment = ['stringOrNull', 'What the person said to it; null when nothing.'] satisfies [FieldKind, string];
 const expires = ['string', 'Until when the token is valid, ISO 8601.'] satisfies [FieldKind, string];
-const reason = ['string', 'Why.'] satisfies [FieldKind, string];
+// Nullable for every kind, though some always have one: fields of one name must be of one type to be asked for together.
+const reason = ['stringOrNull', 'Why; null when not said.'] satisfies [FieldKind, string];
 const number = (text: string): [FieldKind, string] => ['int', text];
 const text = (description: string): [FieldKind, string] => ['string', description];
 
 kindType('TICKET_CREATE', {
   category: text('Why it was asked for.'),
-  reason: text("In the requester's words."),
+  reason,
   applications: ['strings', 'For which applications.'],
   approvalsRequired: number('How many people had to approve.'),
 });
@@ -144,7 +145,7 @@ kindType('TICKET_COMPLETE', {
   result: text('What it led to.'),
   summary: ['stringOrNull', "In the requester's words; null when not said."],
 });
-kindType('TICKET_CANCEL', { reason: ['stringOrNull', 'Why; null when not said.'] });
+kindType('TICKET_CANCEL', { reason });
 kindType('TICKET_EXPIRE', { decideBy: text('Until when it could be decided, ISO 8601.') });
 kindType('TICKET_FAIL', { reason });
 kindType('ENTRY_CREATE', {
@@ -164,7 +165,7 @@ kindType('TOKEN_RESTORE', { expires });
 kindType('TOKEN_STRAY', { user: text('Whose key it was.'), reason });
 kindType('REDEPLOY_START', {
   type: text('RESTART.'),
-  reason: ['stringOrNull', 'In the words of whoever did it; null when not said.'],
+  reason,
   deploymentName: text('The Deployment.'),
   strategy: text('Its strategy.'),
   previousImage: text("The containers' images, in order, comma-separated."),
@@ -212,7 +213,7 @@ kindType('APPLICATION_REGISTER', {
   targets: ['targets', 'Targets from then on.'],
   isNew: ['boolean', 'Whether the name was new.'],
 });
-kindType('APPLICATION_UNREGISTER', { reason: ['stringOrNull', 'Why; null when not said.'] });
+kindType('APPLICATION_UNREGISTER', { reason });
 kindType('REQUEST_REFUSE', {
   request: text('Which mutation.'),
   code: text('The error code.'),

@@ -39,12 +39,17 @@ export const builder = new SchemaBuilder<{
   },
 });
 
+const earliest = new Date('0001-01-01T00:00:00.000Z');
+const latest = new Date('9999-12-31T23:59:59.999Z');
+
 builder.scalarType('DateTime', {
   description: 'An instant in ISO 8601, UTC, with milliseconds, such as 2025-08-22T10:15:00.000Z.',
   serialize: (value) => value.toISOString(),
   parseValue: (value) => {
     const at = typeof value === 'string' ? new Date(value) : null;
-    if (!at || Number.isNaN(at.getTime())) throw new GraphQLError('must be an instant in ISO 8601');
+    // Beyond the years 1 to 9999 JavaScript writes what PostgreSQL does not read.
+    const isOne = at && at >= earliest && at <= latest;
+    if (!isOne) throw new GraphQLError('must be an instant in ISO 8601');
     return at;
   },
 });

@@ -51,11 +51,11 @@ export function pageOf<R extends object>(
 }
 
 /** The same page of each parent's own list, in one statement. */
-export async function pagesOf<R extends object, Parent extends number | string>(
+export async function pagesOf<R extends object>(
   em: EntityManager,
   list: RowList<R>,
   parent: { column: keyof R & string; type: 'int' | 'uuid' },
-  parents: readonly Parent[],
+  parents: readonly (number | string)[],
   page: Page,
 ): Promise<R[][]> {
   const { text, values } = pageSql(list, page);
@@ -71,5 +71,5 @@ export async function pagesOf<R extends object, Parent extends number | string>(
     arrayOf(parents),
     ...values,
   ]);
-  return groupBy(rows, parents, (row) => row[parent.column] as Parent);
+  return groupBy(rows, parents, (row) => row[parent.column] as number | string);
 }

@@ -27,6 +27,9 @@ export type Sandbox = { session: Session; notes: readonly string[]; stop: () => 
 const preferredPorts = { service: 4000, issuer: 4001, cluster: 4002, postgres: 4003, redis: 4004 };
 type Ports = typeof preferredPorts;
 
+/** Where several sandboxes start at the same moment: whatever the system gives. */
+export const anyPorts: Ports = { service: 0, issuer: 0, cluster: 0, postgres: 0, redis: 0 };
+
 /**
  * Everything that the service needs, on loopback and in one folder: real PostgreSQL, a Redis, a simulated cluster,
  * an issuer with its people, and the service itself as `npm start` would run it. Continues with the folder's data.
@@ -35,10 +38,11 @@ export async function startSandbox(
   folder: string,
   log: Logger,
   env: Readonly<Record<string, string | undefined>> = {},
+  preferred: Ports = preferredPorts,
 ): Promise<Sandbox> {
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o711); // as root PostgreSQL runs as somebody else, who must get through to its own folder
-  const ports = await choosePorts(folder);
+  const ports = await choosePorts(folder, preferred);
   const started: { stop: () => Promise<void> }[] = [];
   const keep = async <Part extends { stop: () => Promise<void> }>(starting: Promise<Part>): Promise<Part> => {
     const part = await starting;
@@ -105,13 +109,13 @@ async function allOrNone<Parts extends readonly Promise<unknown>[]>(
   return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never;
 }
 
-async function choosePorts(folder: string): Promise<Ports> {
+async function choosePorts(folder: string, preferred: Ports): Promise<Ports> {
   const file = join(folder, 'ports.json');
   const last = await readFile(file, 'utf8').then(
     (text) => JSON.parse(text) as Partial<Ports>,
     () => ({}),
   );
-  const wanted: Ports = { ...preferredPorts, ...last };
+  const wanted: Ports = { ...preferred, ...last };
   const ports = { ...wanted };
   const taken = new Set<number>();
   for (const name of Object.keys(wanted) as (keyof Ports)[]) {

@@ -6,7 +6,8 @@ import {
 } from '../documents/generated/graphql.ts';
 import type { Session } from './sandbox.ts';
 
-type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] };
+type Errors = readonly { message: string; extensions?: { code?: unknown } }[];
+type Answer = { data?: unknown; errors?: Errors };
 
 /** What the service answered instead of data. */
 export class Refused extends Error {
@@ -18,6 +19,8 @@ export class Refused extends Error {
     this.code = code;
   }
 }
+
+const refusal = ([error]: Errors): Refused => new Refused(String(error?.extensions?.code), String(error?.message));
 
 /** One person at a terminal: GraphQL over HTTP and graphql-ws, nothing else. */
 export class StoryClient {
@@ -38,8 +41,7 @@ export class StoryClient {
       body: JSON.stringify({ query, variables }),
     });
     const { data, errors } = (await response.json()) as Answer;
-    const [error] = errors ?? [];
-    if (error) throw new Refused(error.extensions?.code ?? 'UNKNOWN', error.message);
+    if (errors) throw refusal(errors);
     return data as Data;
   }
 
@@ -56,7 +58,7 @@ export class StoryClient {
       try {
         const results = client.iterate<RolloutStatusSubscription>({ query, variables: { operationId, after } });
         for await (const { data, errors } of results) {
-          if (errors?.[0]) throw new Refused(String(errors[0].extensions?.['code']), errors[0].message);
+          if (errors) throw refusal(errors);
           if (!data) continue;
           after = data.rolloutStatus.sequence;
           yield data.rolloutStatus;
@@ -64,6 +66,7 @@ export class StoryClient {
         return;
       } catch (error) {
         if (error instanceof Error) throw error;
+        if (Array.isArray(error)) throw refusal(error as Errors);
         await new Promise((resolve) => setTimeout(resolve, 500)); // a CloseEvent: the socket is gone
       } finally {
         await client.dispose();

@@ -4,7 +4,7 @@ import type { RolloutEvent } from '../../src/domain/rollout.ts';
 import { approve } from '../../src/operations/tickets.ts';
 import { carol, openTestWorld, registeredApplication, type TestWorld, ticketFor } from '../support/desk.ts';
 import { type EventStream, openEventStream } from '../support/event-stream.ts';
-import { type LiveReplica, openLiveReplica, WrittenRollout } from '../support/live.ts';
+import { type LiveReplica, openLiveReplica, untilNothingIsLeft, upTo, WrittenRollout } from '../support/live.ts';
 import { until } from '../support/wait.ts';
 
 let world: TestWorld;
@@ -38,9 +38,6 @@ const errorsOf = ({ results }: EventStream) =>
   );
 const seen = (stream: EventStream, last: number): Promise<unknown> =>
   until(`event ${last} is seen`, () => (sequencesOf(stream).at(-1) ?? 0) >= last);
-const nothingIsLeft = (at = replica): Promise<unknown> =>
-  until('nothing is left', () => at.live.topicCount + at.tickets.streamCount + at.channels.channelCount === 0);
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 
 describe.for(['POST', 'GET'] as const)('by %s', (method) => {
   test('a rollout is told from the number asked for to its end, each event once and in order', async () => {
@@ -58,7 +55,7 @@ describe.for(['POST', 'GET'] as const)('by %s', (method) => {
     expect(sequencesOf(all)).toEqual([1, 2, 3, 4]);
     expect(sequencesOf(behind)).toEqual([2, 3, 4]);
     expect(sequencesOf(present)).toEqual([2, 3, 4]);
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
   });
 
   test('nobody gets in without a sign-in', async () => {
@@ -84,7 +81,7 @@ test.for([
   expect(await stream.ended).toBe('complete');
   expect(errorsOf(stream)).toMatchObject([{ code }]);
   expect(stream.results).toHaveLength(1);
-  await nothingIsLeft();
+  await untilNothingIsLeft(replica);
 });
 
 test('a stream in which nothing happens is kept by comments', async () => {
@@ -93,7 +90,7 @@ test('a stream in which nothing happens is kept by comments', async () => {
   await until('it was pinged', () => stream.pings() > 2);
   expect(sequencesOf(stream)).toEqual([1]);
   stream.terminate();
-  await nothingIsLeft();
+  await untilNothingIsLeft(replica);
 });
 
 test('tickets are told as they change', async () => {
@@ -107,7 +104,7 @@ test('tickets are told as they change', async () => {
   await until('its approval is told', () => (last() as { status: string }).status === 'AUTHORIZED');
   expect(last()).toMatchObject({ ticketNo });
   stream.terminate();
-  await nothingIsLeft();
+  await untilNothingIsLeft(replica);
 });
 
 describe('what is left when clients go', () => {
@@ -117,7 +114,7 @@ describe('what is left when clients go', () => {
     await seen(stream, 1);
     expect(replica.live.topicCount).toBe(1);
     stream.terminate();
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
   });
 
   test('nothing, when the client stalls and its connection is cut then', async () => {
@@ -128,7 +125,8 @@ describe('what is left when clients go', () => {
     const long = 'x'.repeat(200_000);
     for (let count = 0; count < 50; count += 1) await publish(await rollout.record('PROGRESSING', long));
     stream.terminate();
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
+    expect(replica.live.topicCount).toBe(0);
   });
 
   test('nothing, when the connection is cut while the subscription is being opened', async () => {
@@ -139,7 +137,8 @@ describe('what is left when clients go', () => {
       stream.terminate();
       await stream.ended;
     }
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
+    expect(replica.live.topicCount).toBe(0);
   });
 });
 
@@ -158,28 +157,28 @@ test('a client that stalls is not sent more than it takes: it skips events that 
   expect(got.length).toBeLessThan(rollout.last);
   expect(got).toEqual([...new Set(got)].toSorted((a, b) => a - b));
   expect(got.slice(-3)).toEqual(upTo(rollout.last).slice(-3));
-  await nothingIsLeft();
+  await untilNothingIsLeft(replica);
 });
 
 describe('a stream that is ended from here says why, so that nobody takes it for the rollout', () => {
   test('with UNAUTHENTICATED when the sign-in token has run out', async () => {
     const rollout = await begin();
-    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 1_000}` });
+    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 2_000}` });
     await seen(stream, 1);
     expect(await stream.ended).toBe('complete');
     expect(sequencesOf(stream)).toEqual([1]);
     expect(errorsOf(stream)).toEqual([{ code: 'UNAUTHENTICATED', message: 'the sign-in token has expired' }]);
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
   });
 
   test('with UNAUTHENTICATED also for a client that stalls', async () => {
     const rollout = await begin();
-    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 1_000}` });
+    const stream = watch({ operationId: rollout.operationId }, { token: `alice@${Date.now() + 2_000}` });
     await seen(stream, 1);
     stream.read(false);
     const long = 'x'.repeat(200_000);
     for (let count = 0; count < 50; count += 1) await publish(await rollout.record('PROGRESSING', long));
-    await nothingIsLeft();
+    await untilNothingIsLeft(replica);
     stream.read(true);
     expect(await stream.ended).toBe('complete');
     expect(errorsOf(stream)).toMatchObject([{ code: 'UNAUTHENTICATED' }]);

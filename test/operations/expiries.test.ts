@@ -125,14 +125,27 @@ describe('a token whose time is over', () => {
     expect(await faultsInChain(world, ticket.id)).toEqual([]);
   });
 
+  test('is one of many: two replicas end each exactly once', async () => {
+    const tickets = [];
+    for (let count = 0; count < 8; count += 1) tickets.push(await granted());
+    for (const ticket of tickets) await tokensAreOver(ticket);
+    await sweepAtOnce();
+    for (const ticket of tickets) {
+      expect(await endOf(ticket, 2)).toMatchObject([{ kind: 'TOKEN_EXPIRE' }, { kind: 'TICKET_COMPLETE' }]);
+      expect((await chainOf(world, ticket.id)).filter(({ kind }) => kind === 'TOKEN_EXPIRE')).toHaveLength(1);
+      expect(await faultsInChain(world, ticket.id)).toEqual([]);
+    }
+  });
+
   test('leaves its ticket REDEPLOYING while an operation is unfinished', async () => {
     const application = await deployApplication(world, replica.desk, { replicas: 1, image: 'web:unready' });
     const ticket = await granted(application.name);
     const operation = await redeploy(replica.desk, alice, { applicationName: application.name });
     await tokensAreOver(ticket);
-    await sweepAtOnce();
+    // Not at once where the follower writes at this moment.
+    const isNoticed = async () => (await chainOf(world, ticket.id)).some(({ kind }) => kind === 'TOKEN_EXPIRE');
+    await until('the end of the token is noticed', () => sweepAtOnce().then(isNoticed));
     expect(await ticketOf(ticket)).toMatchObject({ status: 'REDEPLOYING', result: null, endedAt: null });
-    expect((await chainOf(world, ticket.id)).filter(({ kind }) => kind === 'TOKEN_EXPIRE')).toHaveLength(1);
     await world.cluster.api.apps.deleteNamespacedDeployment(application);
     const { operationEndTime: endedAt } = await untilEnded(replica.desk, operation);
     await sweepAtOnce();

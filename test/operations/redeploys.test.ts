@@ -105,10 +105,15 @@ test('what a container wrote into its termination message cannot keep an operati
   const operation = await start({ name });
   const pod = await until('a new pod runs', async () => {
     const { items } = await world.cluster.api.core.listNamespacedPod({ namespace });
-    return items.find(({ metadata }) => metadata!.annotations?.['redeploy.cratos.dev/operation'] === operation.id);
+    return items.find(
+      ({ metadata, status }) =>
+        metadata!.annotations?.['redeploy.cratos.dev/operation'] === operation.id &&
+        status?.containerStatuses?.[0]?.state?.running,
+    );
   });
   const waiting = { reason: 'CreateContainerConfigError', message: 'key "a\0b" is missing' };
   for (const status of pod.status!.containerStatuses!) status.state = { waiting };
+  delete pod.metadata!.resourceVersion; // whatever the kubelet wrote last
   await world.cluster.api.core.replaceNamespacedPodStatus({ namespace, name: pod.metadata!.name!, body: pod });
   await until('it is told', async () => {
     const [row] = await world.sql<{ failures: { message: string }[] }>('select failures from operation where id = ?', [
