@@ -26,6 +26,7 @@
   const subscribe = (request, headers) => {
     const client = graphqlWs.createClient({
       url: endpoint.replace(/^http/, 'ws'),
+      connectionParams: { authorization: authorizationOf(headers) },
     });
     const results = client.iterate(request);
     return {

@@ -71,7 +71,7 @@ test('its timeline tells the story to people, step by step, each in one line', a
     category: 'BUG_FIX',
     entries: [{ detail: { applicationName: name } }],
   });
-  await approve(desk, carol, { ...ticket, comment: 'seen it' });
+  await approve(desk, carol, { ticketNo: ticket.ticketNo, comment: 'seen it' });
   await approve(desk, dave, ticket);
   await redeploy(desk, alice, { applicationName: name, reason: 'stuck' });
   await revokeToken(desk, carol, { applicationName: name, username: 'alice', reason: 'enough' });
