@@ -1,9 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as diagnostics from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { RolloutEvent } from '../../src/domain/rollout.ts';
+import { longestPending, type RolloutStream } from '../../src/graphql/rollout-stream.ts';
 import { openTestWorld, type TestWorld } from '../support/desk.ts';
+import { openEventStream } from '../support/event-stream.ts';
 import { type LiveReplica, openLiveReplica, seen, untilNothingIsLeft, upTo, WrittenRollout } from '../support/live.ts';
-import { watchRollout } from '../support/rollout-watch.ts';
+import { watch, watchRollout } from '../support/rollout-watch.ts';
+import { until } from '../support/wait.ts';
 
 let world: TestWorld;
 let near: LiveReplica;
@@ -20,22 +25,63 @@ afterAll(async () => {
 const begin = (): Promise<WrittenRollout> => WrittenRollout.begin(world, near);
 const publish = (event: RolloutEvent): Promise<void> => near.events.publish(event);
 
-test('a client that stalls skips events that newer ones of their status replace, and still gets the last of each', async () => {
+/** With the service's ends of the connections that are opened meanwhile, and its streams to them. */
+async function opening<Clients>(open: () => Promise<Clients>) {
+  const accepted: Socket[] = [];
+  const onSocket = (message: unknown): unknown => accepted.push((message as { socket: Socket }).socket);
+  diagnostics.subscribe('net.server.socket', onSocket);
+  const subscribed = vi.spyOn(near.live, 'subscribe');
+  try {
+    const clients = await open();
+    const streams = await Promise.all(subscribed.mock.results.map(({ value }) => value as Promise<RolloutStream>));
+    const sockets = accepted.filter(({ localPort }) => String(localPort) === new URL(near.url).port);
+    return { clients, streams, sockets };
+  } finally {
+    subscribed.mockRestore();
+    diagnostics.unsubscribe('net.server.socket', onSocket);
+  }
+}
+
+test('clients that stall take little memory and nothing from the others; they skip events that newer ones of their status replace', async () => {
   const rollout = await begin();
-  const watch = watchRollout(near, 'alice', { operationId: rollout.operationId });
-  await seen(watch, 1);
-  watch.read(false);
-  const long = 'x'.repeat(200_000); // much more in all than the sockets between the two take in
-  for (let count = 0; count < 150; count += 1) await publish(await rollout.record('PROGRESSING', long));
-  const verifying = await rollout.record('VERIFYING');
-  await publish(verifying);
-  await publish(await rollout.record('COMPLETED'));
-  watch.read(true);
-  expect(await watch.ended).toEqual({ completed: true });
-  const got = watch.sequences();
-  expect(got.length).toBeLessThan(rollout.last);
-  expect(got).toEqual([...new Set(got)].toSorted((a, b) => a - b));
-  expect(got.slice(-3)).toEqual(upTo(rollout.last).slice(-3));
+  const { operationId } = rollout;
+  const { clients, sockets, streams } = await opening(async () => {
+    const query = `subscription { rolloutStatus(operationId: "${operationId}") { sequence message } }`;
+    const quick = watchRollout(near, 'alice', { operationId });
+    const overWebSocket = watch<{ sequence: number }>(near, 'alice', { query });
+    const overHttp = openEventStream(near.url, 'alice', { query });
+    await until('all have begun', () => quick.last() + overWebSocket.events.length + overHttp.results.length === 3);
+    return { quick, overWebSocket, overHttp };
+  });
+  const { quick, overWebSocket, overHttp } = clients;
+  expect([sockets.length, streams.length]).toEqual([3, 3]);
+  for (const stalled of [overWebSocket, overHttp]) stalled.read(false);
+
+  const long = 'x'.repeat(16_000); // much more in all than the sockets between the two take in
+  const most = { waiting: 0, unsentBytes: 0 };
+  while (rollout.last < 2_000) {
+    const events = await rollout.recordAll(Array.from({ length: 48 }, () => long));
+    await Promise.all(events.map(publish));
+    await seen(quick, rollout.last);
+    most.waiting = Math.max(most.waiting, ...streams.map(({ pendingCount }) => pendingCount));
+    most.unsentBytes = Math.max(most.unsentBytes, ...sockets.map(({ writableLength }) => writableLength));
+  }
+  expect(sockets.filter(({ writableLength }) => writableLength > 0)).toHaveLength(2);
+  expect(most.waiting).toBeLessThanOrEqual(longestPending);
+  expect(most.unsentBytes).toBeLessThan(200_000);
+  for (const status of ['VERIFYING', 'COMPLETED'] as const) await publish(await rollout.record(status));
+  expect(await quick.ended).toEqual({ completed: true });
+  expect(quick.sequences()).toEqual(upTo(rollout.last));
+
+  for (const stalled of [overWebSocket, overHttp]) stalled.read(true);
+  expect([await overWebSocket.ended, await overHttp.ended]).toEqual([{ completed: true }, 'complete']);
+  const fromHttp = overHttp.results.map(({ data }) => data!['rolloutStatus'] as { sequence: number });
+  for (const events of [overWebSocket.events, fromHttp]) {
+    const got = events.map(({ sequence }) => sequence);
+    expect(got.length).toBeLessThan(rollout.last);
+    expect(got).toEqual([...new Set(got)].toSorted((a, b) => a - b));
+    expect(got.slice(-3)).toEqual(upTo(rollout.last).slice(-3));
+  }
   await untilNothingIsLeft(near);
 });
 

@@ -27,6 +27,7 @@ export function openEventStream(
   token: string | null,
   body: { query: string; variables?: object },
   method: 'GET' | 'POST' = 'POST',
+  onResult: (result: StreamedResult) => void = () => undefined,
 ): EventStream {
   const begun = Promise.withResolvers<{ status: number; contentType: string | undefined }>();
   const ended = Promise.withResolvers<StreamEnd>();
@@ -37,7 +38,7 @@ export function openEventStream(
     if (block.startsWith(':')) pings += 1;
     const [, event] = /^event: (.*)$/m.exec(block) ?? [];
     const [, data = ''] = /^data: ?(.*)$/m.exec(block) ?? [];
-    if (event === 'next') results.push(JSON.parse(data) as StreamedResult);
+    if (event === 'next') onResult(results[results.push(JSON.parse(data) as StreamedResult) - 1]!);
     if (event === 'complete') ended.resolve('complete');
   };
   const listen = (incoming: IncomingMessage): void => {

@@ -30,7 +30,7 @@ export type LiveReplica = {
 };
 
 export async function openLiveReplica(
-  world: TestWorld,
+  world: Pick<TestWorld, 'redisUrl' | 'openReplica'>,
   options: { redisUrl?: string; follows?: boolean; lookMs?: number } = {},
 ): Promise<LiveReplica> {
   const { lookMs, follows = false, redisUrl = world.redisUrl } = options;
@@ -66,6 +66,15 @@ const signInByName: VerifySignIn = async (authorization) => {
   return { actor, expiresAt: new Date(until === undefined ? Date.now() + 3_600_000 : Number(until)) };
 };
 
+const emptyState: Omit<RolloutState, 'status' | 'message'> = {
+  newPods: [],
+  newPodCount: 0,
+  terminatedPods: [],
+  terminatedPodCount: 0,
+  failures: [],
+  replicas: { desired: 0, updated: 0, ready: 0, available: 0, old: 0 },
+};
+
 /** An operation whose events the test itself writes, as a follower elsewhere would; nothing is sent to the cluster. */
 export class WrittenRollout {
   readonly operationId: string;
@@ -77,7 +86,7 @@ export class WrittenRollout {
     this.operationId = operationId;
   }
 
-  static async begin(world: TestWorld, { replica: { desk } }: LiveReplica): Promise<WrittenRollout> {
+  static async begin(world: TestWorld, { replica: { desk } }: Pick<LiveReplica, 'replica'>): Promise<WrittenRollout> {
     const { name } = await deployApplication(world, desk, { replicas: 0 });
     await authorizedTicket(desk, name);
     const { id } = await redeploy(desk, alice, { applicationName: name });
@@ -86,34 +95,35 @@ export class WrittenRollout {
 
   /** Stores the next event; nobody is told. */
   async record(status: RolloutStatus = 'PROGRESSING', message = 'it goes on'): Promise<RolloutEvent> {
-    const state: RolloutState = {
-      status,
-      message,
-      newPods: [],
-      newPodCount: 0,
-      terminatedPods: [],
-      terminatedPodCount: 0,
-      failures: [],
-      replicas: {
-        desired: 0,
-        updated: 0,
-        ready: 0,
-        available: 0,
-        old: 0,
-      },
-    };
+    const [event] = await this.recordAll([message], status);
+    return event!;
+  }
+
+  /** Stores the next events, one for each message, in one statement; nobody is told. */
+  async recordAll(messages: string[], status: RolloutStatus = 'PROGRESSING'): Promise<RolloutEvent[]> {
+    const states = messages.map((message) => ({ ...emptyState, status, message }));
     const success = { COMPLETED: true, FAILED: false }[status as string] ?? null;
-    const [row] = await this.world.sql<{ sequence: number; at: string }>(
+    const [row] = await this.world.sql<{ last: number; at: string }>(
       `with counted as (
-         update operation set sequence = sequence + 1, rollout_status = ?, success = ?, last_update_time = now()
-         where id = ? returning id, sequence, last_update_time)
-       insert into operation_event (operation_id, sequence, status, at, state)
-         select id, sequence, ?, last_update_time, ?::jsonb from counted returning sequence, at`,
-      [status, success, this.operationId, status, JSON.stringify(state)],
+         update operation set sequence = sequence + ?, rollout_status = ?, success = ?, last_update_time = now()
+         where id = ? returning id, sequence, last_update_time),
+       stored as (
+         insert into operation_event (operation_id, sequence, status, at, state)
+           select id, sequence - ? + place, ?, last_update_time, state
+           from counted, jsonb_array_elements(?::jsonb) with ordinality as states (state, place))
+       select sequence as last, last_update_time as at from counted`,
+      [states.length, status, success, this.operationId, states.length, status, JSON.stringify(states)],
     );
-    const event = { ...state, operationId: this.operationId, sequence: row!.sequence, at: new Date(row!.at) };
-    this.events.push(event);
-    return event;
+    const { operationId } = this;
+    const first = row!.last - states.length + 1;
+    const events = states.map((state, place) => ({
+      ...state,
+      operationId,
+      sequence: first + place,
+      at: new Date(row!.at),
+    }));
+    this.events.push(...events);
+    return events;
   }
 
   get last(): number {

@@ -79,6 +79,7 @@ export function watch<Event>(
   { subscriptionsUrl }: { subscriptionsUrl: string },
   token: string,
   payload: { query: string; variables?: Record<string, unknown> },
+  onEvent: (event: Event) => void = () => undefined,
 ): Watch<Event> {
   let socket: WebSocket | undefined;
   const events: Event[] = [];
@@ -98,8 +99,11 @@ export function watch<Event>(
   });
   const unsubscribe = client.subscribe<Record<string, Event>>(payload, {
     next: ({ data, errors }) => {
-      if (data) events.push(...Object.values(data));
-      else finish({ refused: String(errors?.[0]?.extensions?.['code']), message: String(errors?.[0]?.message) });
+      if (!data) finish({ refused: String(errors?.[0]?.extensions?.['code']), message: String(errors?.[0]?.message) });
+      for (const event of Object.values(data ?? {})) {
+        events.push(event);
+        onEvent(event);
+      }
     },
     error: (error) => finish(endOf(error)),
     complete: () => finish({ completed: true }),
