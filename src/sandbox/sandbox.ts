@@ -77,6 +77,8 @@ export async function startSandbox(
       // Enough for playing the story again and again; production has 1 a minute and 10 an hour.
       REDEPLOYS_PER_MINUTE: '60',
       REDEPLOYS_PER_HOUR: '1000',
+      REDEPLOYS_PER_USER_PER_MINUTE: '60',
+      REDEPLOYS_PER_USER_PER_HOUR: '1000',
       GRAPHIQL: 'true',
       LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
     });

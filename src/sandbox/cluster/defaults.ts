@@ -110,5 +110,9 @@ export function withDefaults(resource: Resource, object: JsonObject): JsonObject
       status: { phase: 'Active', ...objectIn(object, 'status') },
     };
   }
+  if (resource.name === 'events') {
+    const unset = { source: {}, firstTimestamp: null, lastTimestamp: null, eventTime: null };
+    return { ...unset, reportingComponent: '', reportingInstance: '', involvedObject: {}, ...object };
+  }
   return object;
 }

@@ -9,6 +9,8 @@ import type { Registry } from './registry.ts';
 import * as history from './replica-set-history.ts';
 import type { Store } from './store.ts';
 
+const component = 'deployment-controller';
+
 /** The ReplicaSets of one Deployment: the one with its template, and all others. */
 export type Owned = { newReplicaSet: ReplicaSet | undefined; old: ReplicaSet[] };
 
@@ -70,7 +72,7 @@ export class DeploymentRevisions {
       const created = this.#registry.create('replicasets', namespace, complete);
       if (created.spec.replicas > 0) {
         const message = `Scaled up replica set ${name} to ${created.spec.replicas}`;
-        this.#record(deployment, 'Normal', 'ScalingReplicaSet', message, 'deployment-controller');
+        this.#record(deployment, { type: 'Normal', reason: 'ScalingReplicaSet', message, component });
       }
       const text = `Created new replica set "${name}"`;
       this.#nameRevision(deployment, created, condition('Progressing', 'True', 'NewReplicaSetCreated', text));
@@ -79,7 +81,7 @@ export class DeploymentRevisions {
       if (!(error instanceof Refusal)) throw error;
       const text = `Failed to create new replica set "${name}": ${error.message}`;
       this.note(deployment, condition('Progressing', 'False', 'ReplicaSetCreateError', text));
-      this.#record(deployment, 'Warning', 'ReplicaSetCreateError', text, 'deployment-controller');
+      this.#record(deployment, { type: 'Warning', reason: 'ReplicaSetCreateError', message: text, component });
       return owned;
     }
   }

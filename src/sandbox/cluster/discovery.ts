@@ -8,7 +8,7 @@ function resourceEntries(resource: Resource): object[] {
   const below = subresources.map((subresource) => {
     const scale = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
     const what = subresource === 'scale' ? scale : { kind: subresource === 'binding' ? 'Binding' : kind };
-    const allowed = subresource === 'binding' ? ['create'] : ['get', 'patch', 'update'];
+    const allowed = { binding: ['create'], log: ['get'] }[subresource as string] ?? ['get', 'patch', 'update'];
     return { name: `${name}/${subresource}`, singularName: '', namespaced, ...what, verbs: allowed };
   });
   return [own, ...below];
@@ -25,12 +25,32 @@ const apps = {
   preferredVersion: { groupVersion: 'apps/v1', version: 'v1' },
 };
 
+const authorization = {
+  name: 'authorization.k8s.io',
+  versions: [{ groupVersion: 'authorization.k8s.io/v1', version: 'v1' }],
+  preferredVersion: { groupVersion: 'authorization.k8s.io/v1', version: 'v1' },
+};
+const accessReviews = {
+  name: 'selfsubjectaccessreviews',
+  singularName: '',
+  namespaced: false,
+  kind: 'SelfSubjectAccessReview',
+  verbs: ['create'],
+};
+
 const documents: Record<string, object | string> = {
   '/api': { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] },
-  '/apis': { kind: 'APIGroupList', apiVersion: 'v1', groups: [apps] },
+  '/apis': { kind: 'APIGroupList', apiVersion: 'v1', groups: [apps, authorization] },
   '/apis/apps': { kind: 'APIGroup', apiVersion: 'v1', ...apps },
   '/api/v1': resourceList('v1'),
   '/apis/apps/v1': resourceList('apps/v1'),
+  '/apis/authorization.k8s.io': { kind: 'APIGroup', apiVersion: 'v1', ...authorization },
+  '/apis/authorization.k8s.io/v1': {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: 'authorization.k8s.io/v1',
+    resources: [accessReviews],
+  },
   '/version': {
     major: '1',
     minor: '20',

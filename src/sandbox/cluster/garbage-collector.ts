@@ -83,7 +83,7 @@ export class GarbageCollector {
 
   #emptyNamespace({ metadata }: KubernetesObject): void {
     if (metadata.deletionTimestamp === undefined) return;
-    const names = ['deployments', 'replicasets', 'pods', 'events'] as const;
+    const names = ['deployments', 'replicasets', 'pods', 'events', 'resourcequotas'] as const;
     for (const name of names) {
       for (const object of this.#store.list(name, metadata.name)) {
         if (object.metadata.deletionTimestamp === undefined) {

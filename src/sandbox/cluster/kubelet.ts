@@ -1,9 +1,18 @@
 import type { Record } from './event-recorder.ts';
-import type { Pod } from './objects.ts';
-import { nextStep } from './pod-life.ts';
+import { type Pod, controllerOf } from './objects.ts';
+import { type Step, nextSteps } from './pod-life.ts';
+import { playsAnnotation, withPart } from './pod-plays.ts';
 import type { Change, Store } from './store.ts';
 
-type Task = { pod: Pod; isEnding: boolean; timer: NodeJS.Timeout | undefined };
+type Task = {
+  pod: Pod;
+  isEnding: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** When each step that is under way is due, by its key. */
+  due: Map<string, number>;
+  /** Keys of steps that were taken and come again. */
+  repeating: Set<string>;
+};
 
 /** Scheduler and kubelet in one: leads every pod through its life, and ends those that are marked. */
 export class Kubelet {
@@ -41,7 +50,7 @@ export class Kubelet {
 
   #begin(pod: Pod, isEnding: boolean): void {
     this.#forget(pod.metadata.uid);
-    const task = { pod, isEnding, timer: undefined };
+    const task: Task = { pod, isEnding, timer: undefined, due: new Map(), repeating: new Set() };
     this.#tasks.set(pod.metadata.uid, task);
     if (this.#isRunning) this.#plan(task);
   }
@@ -53,20 +62,47 @@ export class Kubelet {
       task.timer = setTimeout(() => this.#store.remove('pods', namespace, name), this.#readyMilliseconds);
       return;
     }
-    const step = nextStep(pod, this.#readyMilliseconds);
-    if (step === undefined) {
-      this.#tasks.delete(uid);
-      return;
+    const steps = nextSteps(this.#cast(pod), this.#readyMilliseconds);
+    const now = performance.now();
+    const dueAt = ({ key, afterMilliseconds, everyMilliseconds = afterMilliseconds }: Step): number =>
+      task.due.get(key) ?? now + (task.repeating.has(key) ? everyMilliseconds : afterMilliseconds);
+    task.due = new Map(steps.map((step) => [step.key, dueAt(step)]));
+    const [next] = [...steps].sort((a, b) => dueAt(a) - dueAt(b));
+    if (next === undefined) this.#tasks.delete(uid);
+    else task.timer = setTimeout(() => this.#take(task, next.key), Math.max(0, dueAt(next) - now));
+  }
+
+  #take(task: Task, key: string): void {
+    const { namespace = '', name, uid } = task.pod.metadata;
+    const current = this.#store.get('pods', namespace, name);
+    if (current?.metadata.uid !== uid) return;
+    task.due.delete(key);
+    // What was planned may have come to mean something else: its part is given to one pod after the other.
+    const pod = this.#cast(current);
+    const step = nextSteps(pod, this.#readyMilliseconds).find((candidate) => candidate.key === key);
+    if (step !== undefined) {
+      if (step.everyMilliseconds === undefined) task.repeating.delete(key);
+      else task.repeating.add(key);
+      task.pod = this.#store.put('pods', step.take(pod));
+      for (const report of step.reports) this.#record(task.pod, report);
     }
-    task.timer = setTimeout(() => {
-      const current = this.#store.get('pods', namespace, name);
-      if (current?.metadata.uid !== uid) return;
-      task.pod = this.#store.put('pods', step.take(current));
-      for (const { type, reason, message, component } of step.reports) {
-        this.#record(task.pod, type, reason, message, component);
-      }
-      this.#plan(task);
-    }, step.afterMilliseconds);
+    this.#plan(task);
+  }
+
+  /** With its part in what is asked of its ReplicaSet's pods, until it is placed. */
+  #cast(pod: Pod): Pod {
+    if (pod.spec.nodeName !== undefined) return pod;
+    const { namespace = '', uid } = pod.metadata;
+    const owner = controllerOf(pod);
+    const replicaSet = owner && this.#store.get('replicasets', namespace, owner.name);
+    const above = replicaSet && controllerOf(replicaSet);
+    const deployment = above && this.#store.get('deployments', namespace, above.name);
+    const asked = deployment?.metadata.annotations?.[playsAnnotation];
+    return withPart(pod, asked, () =>
+      this.#store
+        .list('pods', namespace)
+        .filter((other) => other.metadata.uid !== uid && controllerOf(other)?.uid === owner?.uid),
+    );
   }
 
   pause(): void {

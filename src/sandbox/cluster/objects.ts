@@ -26,7 +26,12 @@ export type Metadata = {
 };
 
 export type Container = { name: string; image: string; imagePullPolicy?: string; [field: string]: unknown };
-export type PodSpec = { containers: Container[]; nodeName?: string; [field: string]: unknown };
+export type PodSpec = {
+  containers: Container[];
+  initContainers?: Container[];
+  nodeName?: string;
+  [field: string]: unknown;
+};
 export type PodTemplate = {
   metadata: { creationTimestamp?: null; labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: PodSpec;
@@ -86,7 +91,7 @@ export type ReplicaSetStatus = {
 export type ContainerState = {
   waiting?: { reason: string; message?: string };
   running?: { startedAt: string };
-  terminated?: { exitCode: number; reason: string; startedAt: string; finishedAt: string };
+  terminated?: { exitCode: number; reason: string; startedAt: string; finishedAt: string; containerID?: string };
 };
 export type ContainerStatus = {
   name: string;
@@ -97,16 +102,22 @@ export type ContainerStatus = {
   restartCount: number;
   state: ContainerState;
   lastState: ContainerState;
+  containerID?: string;
 };
 export type PodStatus = {
   phase: string;
+  reason?: string;
+  message?: string;
   qosClass?: string;
   podIP?: string;
   hostIP?: string;
   startTime?: string;
   conditions?: Condition[];
+  initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
 };
+/** Resource names and their amounts, such as `pods: "4"`. */
+export type Amounts = Record<string, string>;
 
 type ObjectOf<Kind extends string> = { apiVersion: string; kind: Kind; metadata: Metadata };
 export type Namespace = ObjectOf<'Namespace'> & { spec: { finalizers?: string[] }; status: { phase: string } };
@@ -114,14 +125,19 @@ export type Deployment = ObjectOf<'Deployment'> & { spec: DeploymentSpec; status
 export type ReplicaSet = ObjectOf<'ReplicaSet'> & { spec: ReplicaSetSpec; status: ReplicaSetStatus };
 export type Pod = ObjectOf<'Pod'> & { spec: PodSpec; status: PodStatus };
 export type ClusterEvent = ObjectOf<'Event'> & {
-  type: string;
-  reason: string;
-  message: string;
-  count: number;
+  type?: string;
+  reason?: string;
+  message?: string;
+  count?: number;
   involvedObject: Record<string, string>;
-  firstTimestamp: string;
-  lastTimestamp: string;
+  firstTimestamp: string | null;
+  lastTimestamp: string | null;
   [field: string]: unknown;
+};
+
+export type ResourceQuota = ObjectOf<'ResourceQuota'> & {
+  spec: { hard?: Amounts };
+  status: { hard?: Amounts; used?: Amounts };
 };
 
 export type Objects = {
@@ -130,10 +146,12 @@ export type Objects = {
   replicasets: ReplicaSet;
   pods: Pod;
   events: ClusterEvent;
+  resourcequotas: ResourceQuota;
 };
 export type ResourceName = keyof Objects;
 export type KubernetesObject = Objects[ResourceName];
 
+export type Subresource = 'status' | 'scale' | 'binding' | 'log';
 export type Resource = {
   name: ResourceName;
   group: '' | 'apps';
@@ -141,7 +159,7 @@ export type Resource = {
   singularName: string;
   shortNames: readonly string[];
   namespaced: boolean;
-  subresources: readonly ('status' | 'scale' | 'binding')[];
+  subresources: readonly Subresource[];
 };
 
 export const resources: { readonly [Name in ResourceName]: Resource } = {
@@ -179,7 +197,7 @@ export const resources: { readonly [Name in ResourceName]: Resource } = {
     singularName: 'pod',
     shortNames: ['po'],
     namespaced: true,
-    subresources: ['status', 'binding'],
+    subresources: ['status', 'binding', 'log'],
   },
   events: {
     name: 'events',
@@ -189,6 +207,15 @@ export const resources: { readonly [Name in ResourceName]: Resource } = {
     shortNames: ['ev'],
     namespaced: true,
     subresources: [],
+  },
+  resourcequotas: {
+    name: 'resourcequotas',
+    group: '',
+    kind: 'ResourceQuota',
+    singularName: 'resourcequota',
+    shortNames: ['quota'],
+    namespaced: true,
+    subresources: ['status'],
   },
 };
 

@@ -1,173 +1,113 @@
-import {
-  type Condition,
-  type ContainerState,
-  type ContainerStatus,
-  type Pod,
-  type PodStatus,
-  instant,
-} from './objects.ts';
+import { ContainerLife, repeatMilliseconds } from './container-life.ts';
+import type { Report } from './event-recorder.ts';
+import type { Container, ContainerStatus, Pod } from './objects.ts';
+import { isPlayed } from './pod-plays.ts';
+import { isDone, placed, withCondition, withContainers } from './pod-status.ts';
 
-type Report = { type: 'Normal' | 'Warning'; reason: string; message: string; component: string };
-/** What happens to a pod next if nobody ends it, and when. */
-export type Step = { afterMilliseconds: number; take: (pod: Pod) => Pod; reports: Report[] };
-
-const restartMilliseconds = 1_000;
-const restartsPlayed = 3;
-const slowMilliseconds = 5_000;
-
-const kubelet = (type: Report['type'], reason: string, message: string): Report => ({
-  type,
-  reason,
-  message,
-  component: 'kubelet',
-});
-
-function withConditions(status: PodStatus, states: { [type: string]: boolean }, at: string): Condition[] {
-  return Object.entries(states).map(([type, isTrue]) => {
-    const current = status.conditions?.find((condition) => condition.type === type);
-    const wanted = isTrue ? 'True' : 'False';
-    return current?.status === wanted ? current : { type, status: wanted, lastProbeTime: null, lastTransitionTime: at };
-  });
-}
-
-type Containers = {
-  ready?: boolean;
-  started?: boolean;
-  restartCount?: number;
-  state: ContainerState;
-  lastState?: ContainerState;
+/** What happens to a pod or one of its containers next if nobody ends it, and when. */
+export type Step = {
+  /** Tells the steps of a pod apart that are under way at the same time. */
+  key: string;
+  afterMilliseconds: number;
+  everyMilliseconds?: number;
+  take: (pod: Pod) => Pod;
+  reports: Report[];
 };
 
-function withStatus(pod: Pod, phase: string, containers: Containers): Pod {
-  const at = instant();
-  const ready = containers.ready ?? false;
-  const conditions = { Initialized: true, Ready: ready, ContainersReady: ready, PodScheduled: true };
-  const containerStatuses = pod.spec.containers.map(({ name, image }): ContainerStatus => ({
-    name,
-    image,
-    imageID: '',
-    ready,
-    started: phase === 'Running',
-    restartCount: 0,
-    lastState: {},
-    ...containers,
-  }));
-  const hasStarted = phase === 'Running' || pod.status.podIP !== undefined;
-  return {
-    ...pod,
-    status: {
-      ...pod.status,
-      phase,
-      conditions: withConditions(pod.status, conditions, at),
-      hostIP: '127.0.0.1',
-      ...(hasStarted && { podIP: '10.1.0.1' }),
-      startTime: pod.status.startTime ?? at,
-      containerStatuses,
-    },
-  };
-}
+const warning = (reason: string, message: string, component = 'kubelet'): Report => ({
+  type: 'Warning',
+  reason,
+  message,
+  component,
+});
 
-const waiting = (pod: Pod, reason: string, message?: string): Pod =>
-  withStatus(pod, 'Pending', { state: { waiting: { reason, ...(message !== undefined && { message }) } } });
-
-function schedule(pod: Pod, image: string): Step | undefined {
-  if (image.includes('unschedulable')) {
-    if (pod.status.conditions?.some(({ type }) => type === 'PodScheduled') === true) return undefined;
+function schedule(pod: Pod): Step {
+  const key = 'schedule';
+  if (isPlayed(pod, 'unschedulable')) {
     const message = '0/1 nodes are available: 1 Insufficient cpu.';
-    const at = instant();
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      lastProbeTime: null,
-      lastTransitionTime: at,
-      reason: 'Unschedulable',
-      message,
-    };
+    const finding = { type: 'PodScheduled', status: false, reason: 'Unschedulable', message };
     return {
+      key,
       afterMilliseconds: 0,
-      take: (now) => ({ ...now, status: { ...now.status, phase: 'Pending', conditions: [condition] } }),
-      reports: [{ type: 'Warning', reason: 'FailedScheduling', message, component: 'default-scheduler' }],
+      everyMilliseconds: repeatMilliseconds,
+      take: (now) => ({ ...now, status: withCondition(now.status, finding) }),
+      reports: [warning('FailedScheduling', message, 'default-scheduler')],
     };
   }
   const message = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to node-1`;
   return {
+    key,
     afterMilliseconds: 0,
-    take: (now) => waiting({ ...now, spec: { ...now.spec, nodeName: 'node-1' } }, 'ContainerCreating'),
+    take: placed,
     reports: [{ type: 'Normal', reason: 'Scheduled', message, component: 'default-scheduler' }],
   };
 }
 
-function pull(image: string, reason: string | undefined, readyMilliseconds: number): Step | undefined {
-  if (reason === 'ImagePullBackOff') return undefined;
-  if (reason === 'ErrImagePull') {
-    const message = `Back-off pulling image "${image}"`;
-    return {
-      afterMilliseconds: readyMilliseconds * 2,
-      take: (pod) => waiting(pod, 'ImagePullBackOff', message),
-      reports: [kubelet('Normal', 'BackOff', message), kubelet('Warning', 'Failed', 'Error: ImagePullBackOff')],
-    };
+/** What keeps every container of the pod from being created. */
+function obstacle(pod: Pod): Report | undefined {
+  if (isPlayed(pod, 'mount-error')) {
+    return warning('FailedMount', 'MountVolume.SetUp failed for volume "config" : configmap "config" not found');
   }
-  const message = `rpc error: failed to pull and unpack image "${image}": not found`;
-  return {
-    afterMilliseconds: readyMilliseconds,
-    take: (pod) => waiting(pod, 'ErrImagePull', message),
-    reports: [
-      kubelet('Warning', 'Failed', `Failed to pull image "${image}": ${message}`),
-      kubelet('Warning', 'Failed', 'Error: ErrImagePull'),
-    ],
-  };
+  if (!isPlayed(pod, 'sandbox-error')) return undefined;
+  const why = `networkPlugin cni failed to set up pod "${pod.metadata.name}_${pod.metadata.namespace}" network`;
+  return warning('FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: code = Unknown desc = ${why}`);
 }
 
-function crash(image: string, restarts: number, readyMilliseconds: number): Step | undefined {
-  if (restarts >= restartsPlayed) return undefined;
-  const terminated = image.includes('oom') ? { exitCode: 137, reason: 'OOMKilled' } : { exitCode: 1, reason: 'Error' };
-  const message = 'back-off restarting failed container';
-  return {
-    afterMilliseconds: restarts === 0 ? readyMilliseconds : restartMilliseconds,
-    take: (pod) => {
-      const at = instant();
-      return withStatus(pod, 'Running', {
-        started: false,
-        restartCount: restarts + 1,
-        state: { waiting: { reason: 'CrashLoopBackOff', message } },
-        lastState: { terminated: { ...terminated, startedAt: at, finishedAt: at } },
-      });
-    },
-    reports: [kubelet('Warning', 'BackOff', 'Back-off restarting failed container')],
+/** As Kubernetes 1.20 leaves an evicted pod: its conditions and containers are gone from the status. */
+function evict(afterMilliseconds: number): Step {
+  const message = 'The node was low on resource: memory. ';
+  const take = (now: Pod): Pod => {
+    const { startTime, qosClass } = now.status;
+    return {
+      ...now,
+      status: {
+        phase: 'Failed',
+        reason: 'Evicted',
+        message,
+        ...(startTime && { startTime }),
+        ...(qosClass && { qosClass }),
+      },
+    };
   };
+  return { key: 'evict', afterMilliseconds, take, reports: [warning('Evicted', message)] };
 }
 
-/**
- * The life of a pod that no node really runs. The first container's image says how it goes: *bad-image* cannot be
- * pulled, *crash* and *oom* crash in a loop, *unready* runs and never becomes Ready, *unschedulable* finds no node,
- * *slow* takes 5 s to become Ready. Undefined where nothing more happens.
- */
-export function nextStep(pod: Pod, readyMilliseconds: number): Step | undefined {
-  const image = pod.spec.containers[0]?.image ?? '';
-  const container = pod.status.containerStatuses?.[0];
-  if (pod.spec.nodeName === undefined) return schedule(pod, image);
-  if (image.includes('bad-image')) return pull(image, container?.state.waiting?.reason, readyMilliseconds);
-  if (image.includes('crash') || image.includes('oom')) {
-    return crash(image, container?.restartCount ?? 0, readyMilliseconds);
-  }
-  if (container?.state.running === undefined) {
-    const isUnready = image.includes('unready');
-    return {
-      afterMilliseconds: readyMilliseconds,
-      take: (now) => withStatus(now, 'Running', { state: { running: { startedAt: instant() } } }),
-      reports: [
-        kubelet('Normal', 'Started', `Started container ${container?.name ?? pod.spec.containers[0]?.name ?? ''}`),
-        ...(isUnready
-          ? [kubelet('Warning', 'Unhealthy', 'Readiness probe failed: HTTP probe failed with statuscode: 503')]
-          : []),
-      ],
+function containerSteps(pod: Pod, isInit: boolean, readyMilliseconds: number): Step[] {
+  const { initContainerStatuses: init = [], containerStatuses = [] } = pod.status;
+  const statuses = isInit ? init : containerStatuses;
+  const containers: Container[] = (isInit ? pod.spec.initContainers : pod.spec.containers) ?? [];
+  return statuses.flatMap((status) => {
+    const container = containers.find(({ name }) => name === status.name);
+    const turn = container && new ContainerLife(pod, container, status, isInit, readyMilliseconds).next();
+    if (turn === undefined) return [];
+    const { become, ...when } = turn;
+    const changed = (all: ContainerStatus[] = []) => all.map((one) => (one.name === status.name ? become(one) : one));
+    const take = (now: Pod): Pod => {
+      const { initContainerStatuses = [], containerStatuses: others = [] } = now.status;
+      return isInit
+        ? withContainers(now, changed(initContainerStatuses), others)
+        : withContainers(now, initContainerStatuses, changed(others));
     };
+    return [{ ...when, key: `${isInit ? 'init ' : ''}${status.name}`, take }];
+  });
+}
+
+/** The life of a pod that no node really runs; what it plays is asked for as `pod-plays.ts` says. */
+export function nextSteps(pod: Pod, readyMilliseconds: number): Step[] {
+  if (pod.status.phase === 'Failed' || pod.status.phase === 'Succeeded') return [];
+  if (pod.spec.nodeName === undefined) return [schedule(pod)];
+  // Placed by somebody else, through the API.
+  if (pod.status.containerStatuses === undefined)
+    return [{ key: 'place', afterMilliseconds: 0, take: placed, reports: [] }];
+  const found = obstacle(pod);
+  if (found !== undefined) {
+    const take = (now: Pod): Pod => now;
+    const everyMilliseconds = repeatMilliseconds;
+    return [{ key: 'obstacle', afterMilliseconds: readyMilliseconds, everyMilliseconds, take, reports: [found] }];
   }
-  if (container.ready || image.includes('unready')) return undefined;
-  const { running } = container.state;
-  return {
-    afterMilliseconds: image.includes('slow') ? slowMilliseconds : readyMilliseconds,
-    take: (now) => withStatus(now, 'Running', { ready: true, state: { running } }),
-    reports: [],
-  };
+  const isRunning = pod.status.containerStatuses.some(({ state }) => state.running !== undefined);
+  if (isRunning && isPlayed(pod, 'evicted')) return [evict(readyMilliseconds)];
+  const isInitialized = (pod.status.initContainerStatuses ?? []).every(isDone);
+  if (isInitialized) return containerSteps(pod, false, readyMilliseconds);
+  return containerSteps(pod, true, readyMilliseconds).slice(0, 1);
 }

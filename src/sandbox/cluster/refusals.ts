@@ -1,11 +1,24 @@
 import type { Resource } from './objects.ts';
 
 export type Cause = {
-  reason: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueTooLong';
+  reason:
+    | 'FieldValueInvalid'
+    | 'FieldValueRequired'
+    | 'FieldValueTooLong'
+    | 'FieldValueDuplicate'
+    | 'FieldValueForbidden'
+    | 'FieldValueNotSupported';
   message: string;
   field: string;
 };
-type Details = { name?: string; group?: string; kind?: string; uid?: string; causes?: Cause[] };
+type Details = {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: Cause[];
+  retryAfterSeconds?: number;
+};
 
 /** A request that the API server refuses; the words are Kubernetes' own. */
 export class Refusal extends Error {
@@ -90,14 +103,20 @@ export const preconditionFailed = (resource: Resource, name: string, why: string
     detailsOf(resource, name, resource.kind),
   );
 
-export const invalid = (resource: Resource, name: string, causes: Cause[]): Refusal => {
+function faultsIn(causes: Cause[]): string {
   const faults = causes.map(({ field, message }) => `${field}: ${message}`);
-  const what = faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`;
-  return new Refusal(422, 'Invalid', `${qualifiedKind(resource)} "${name}" is invalid: ${what}`, {
+  return faults.length === 1 ? (faults[0] ?? '') : `[${faults.join(', ')}]`;
+}
+
+export const invalid = (resource: Resource, name: string, causes: Cause[]): Refusal =>
+  new Refusal(422, 'Invalid', `${qualifiedKind(resource)} "${name}" is invalid: ${faultsIn(causes)}`, {
     ...detailsOf(resource, name, resource.kind),
     causes,
   });
-};
+
+/** Of a request's options, which are no resource. */
+export const invalidOptions = (kind: string, name: string, causes: Cause[]): Refusal =>
+  new Refusal(422, 'Invalid', `${kind} "${name}" is invalid: ${faultsIn(causes)}`, { name, kind, causes });
 
 export const expired = (asked: number, oldest: number): Refusal =>
   new Refusal(410, 'Expired', `too old resource version: ${asked} (${oldest})`);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withDefaults } from './defaults.ts';
-import { type Json, type JsonObject, isJsonObject } from './json.ts';
+import { type Json, type JsonObject, isJsonObject, textOf } from './json.ts';
+import { managedFields } from './managed-fields.ts';
 import {
   type KubernetesObject,
   type Metadata,
@@ -22,6 +23,7 @@ import {
   notFound,
   preconditionFailed,
 } from './refusals.ts';
+import { admitPod } from './quota.ts';
 import type { Store } from './store.ts';
 import { validate } from './validation.ts';
 
@@ -30,7 +32,12 @@ export type DeleteOptions = {
   propagationPolicy?: string;
   preconditions?: { uid?: string; resourceVersion?: string };
 };
-export type WriteOptions = { subresource?: 'status'; dryRun?: boolean };
+export type WriteOptions = {
+  subresource?: 'status';
+  dryRun?: boolean;
+  /** Who writes, for metadata.managedFields; of the controllers of this cluster nothing is kept there. */
+  manager?: string;
+};
 
 /** `metadata.finalizers` of an object whose dependents go first, or stay without it. */
 export const foregroundDeletion = 'foregroundDeletion';
@@ -44,6 +51,11 @@ function isNewGeneration(kind: string, before: JsonObject, after: JsonObject): b
   const annotations = (object: JsonObject) => (object['metadata'] as Partial<Metadata>).annotations;
   return kind === 'Deployment' && !isSame(annotations(before), annotations(after));
 }
+function withManager(before: JsonObject, object: JsonObject, manager: string | undefined): void {
+  const entries = manager === undefined ? [] : managedFields(before, object, manager);
+  if (entries.length > 0) Object.assign(object['metadata'] as JsonObject, { managedFields: entries });
+}
+
 const asJson = (object: KubernetesObject): JsonObject => structuredClone(object) as unknown as JsonObject;
 
 /** What an API server does with a request once it is read: names, defaults, checks, generation, conflicts. */
@@ -87,14 +99,20 @@ export class Registry {
     if (resource.name === 'deployments') object['status'] = {};
     validate(resource, object);
     if (this.#store.get(resourceName, namespace, name ?? '') !== undefined) throw alreadyExists(resource, name ?? '');
+    if (resource.name === 'pods') admitPod(this.#store, namespace, name ?? '');
+    withManager({}, object, options.manager);
     const stored = object as unknown as Objects[Name];
     return options.dryRun === true ? stored : this.#store.put(resourceName, stored);
   }
 
   #metadataOf(resource: Resource, namespace: string, given: JsonObject): Partial<Metadata> {
     const metadata = isJsonObject(given['metadata']) ? (given['metadata'] as Partial<Metadata>) : {};
-    if (given['kind'] !== undefined && given['kind'] !== resource.kind) {
-      throw badRequest(`the object provided is unrecognized (must be of type ${resource.kind})`);
+    const { kind = resource.kind, apiVersion = apiVersionOf(resource) } = given;
+    if (kind !== resource.kind || apiVersion !== apiVersionOf(resource)) {
+      const what = `${textOf(kind)} in version "${textOf(apiVersion).split('/').at(-1)}"`;
+      throw badRequest(
+        `${what} cannot be handled as a ${resource.kind}: no kind "${textOf(kind)}" is registered for it`,
+      );
     }
     if (resource.namespaced && (metadata.namespace ?? namespace) !== namespace) {
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
@@ -117,6 +135,8 @@ export class Registry {
   ): Objects[Name] {
     const resource = resources[resourceName];
     const metadata = this.#metadataOf(resource, namespace, given);
+    const isNew = resource.name === 'events' && this.#store.get('events', namespace, name) === undefined;
+    if (isNew) return this.create(resourceName, namespace, given, options);
     const current = this.get(resourceName, namespace, name);
     if ((metadata.name ?? name) !== name) {
       throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
@@ -182,6 +202,7 @@ export class Registry {
         }),
       };
       validate(resource, object, current.kind === 'Deployment' ? current : undefined);
+      withManager(before, object, options.manager);
     }
     if (options.dryRun === true) return object as unknown as KubernetesObject;
     const stored = this.#store.put(resource.name, object as unknown as KubernetesObject);

@@ -65,16 +65,18 @@ export class ReplicaSetController {
     const surplus = pods.length - replicaSet.spec.replicas;
     for (const { metadata } of [...pods].sort(byWorth).slice(0, Math.max(0, surplus))) {
       this.#registry.delete('pods', metadata.namespace ?? '', metadata.name, {});
-      this.#record(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${metadata.name}`, component);
+      const message = `Deleted pod: ${metadata.name}`;
+      this.#record(replicaSet, { type: 'Normal', reason: 'SuccessfulDelete', message, component });
     }
     try {
       for (let missing = -surplus; missing > 0; missing -= 1) {
-        const { name } = this.#createPod(replicaSet).metadata;
-        this.#record(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`, component);
+        const message = `Created pod: ${this.#createPod(replicaSet).metadata.name}`;
+        this.#record(replicaSet, { type: 'Normal', reason: 'SuccessfulCreate', message, component });
       }
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#record(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${error.message}`, component);
+      const message = `Error creating: ${error.message}`;
+      this.#record(replicaSet, { type: 'Warning', reason: 'FailedCreate', message, component });
       return error;
     }
     return undefined;
@@ -112,8 +114,14 @@ export class ReplicaSetController {
       observedGeneration: metadata.generation ?? 0,
     };
     const others = (status.conditions ?? []).filter(({ type }) => type !== 'ReplicaFailure');
-    const failure = refusal && condition('ReplicaFailure', 'True', 'FailedCreate', refusal.message);
-    const conditions = failure === undefined ? others : withCondition(status.conditions ?? [], failure);
+    // A ReplicaSet's conditions have no lastUpdateTime.
+    const { lastUpdateTime: _, ...failure } = condition(
+      'ReplicaFailure',
+      'True',
+      'FailedCreate',
+      refusal?.message ?? '',
+    );
+    const conditions = refusal === undefined ? others : withCondition(status.conditions ?? [], failure);
     return {
       replicas: pods.length,
       ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),

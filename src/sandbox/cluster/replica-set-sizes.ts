@@ -18,7 +18,12 @@ export class ReplicaSetSizes {
 
   recordScaling(deployment: Deployment, { metadata, spec }: ReplicaSet, direction: 'up' | 'down'): void {
     const message = `Scaled ${direction} replica set ${metadata.name} to ${spec.replicas}`;
-    this.#record(deployment, 'Normal', 'ScalingReplicaSet', message, 'deployment-controller');
+    this.#record(deployment, {
+      type: 'Normal',
+      reason: 'ScalingReplicaSet',
+      message,
+      component: 'deployment-controller',
+    });
   }
 
   scale(deployment: Deployment, replicaSet: ReplicaSet, replicas: number): boolean {

@@ -1,4 +1,4 @@
-import { type Resource, isResourceName, resources } from './objects.ts';
+import { type Resource, type Subresource, isResourceName, resources } from './objects.ts';
 import { noSuchPath } from './refusals.ts';
 
 export type Route = {
@@ -6,7 +6,7 @@ export type Route = {
   /** Empty for all namespaces and for what has none. */
   namespace: string;
   name: string | undefined;
-  subresource: 'status' | 'scale' | 'binding' | undefined;
+  subresource: Subresource | undefined;
 };
 
 /** Reads `/api/v1/…` and `/apis/apps/v1/…`; throws Kubernetes' 404 for what this cluster does not have. */

@@ -1,4 +1,4 @@
-import type { KubernetesObject, LabelSelector } from './objects.ts';
+import type { KubernetesObject, LabelSelector, Resource } from './objects.ts';
 import { badRequest } from './refusals.ts';
 
 export type Matches = (object: KubernetesObject) => boolean;
@@ -36,28 +36,57 @@ function labelMatches(selector: string): Matches {
   return ({ metadata }) => requirements.every((requirement) => requirement(metadata.labels ?? {}));
 }
 
-const fields: Record<string, (object: KubernetesObject) => string | undefined> = {
+type Fields = Record<string, (object: KubernetesObject) => string | undefined>;
+
+const ofMetadata: Fields = {
   'metadata.name': ({ metadata }) => metadata.name,
   'metadata.namespace': ({ metadata }) => metadata.namespace,
-  'spec.nodeName': (object) => (object.kind === 'Pod' ? (object.spec.nodeName ?? '') : undefined),
-  'status.phase': (object) => (object.kind === 'Pod' || object.kind === 'Namespace' ? object.status.phase : undefined),
-  reason: (object) => (object.kind === 'Event' ? object.reason : undefined),
-  type: (object) => (object.kind === 'Event' ? object.type : undefined),
 };
+const ofPod: Fields = {
+  'status.phase': (object) => (object.kind === 'Pod' ? object.status.phase : undefined),
+  'status.podIP': (object) => (object.kind === 'Pod' ? (object.status.podIP ?? '') : undefined),
+};
+for (const field of ['nodeName', 'restartPolicy', 'schedulerName', 'serviceAccountName']) {
+  ofPod[`spec.${field}`] = (object) =>
+    object.kind === 'Pod' ? ((object.spec[field] as string | undefined) ?? '') : undefined;
+}
+const ofEvent: Fields = {
+  source: (object) =>
+    object.kind === 'Event' ? ((object['source'] as { component?: string } | undefined)?.component ?? '') : undefined,
+};
+for (const field of ['reason', 'type', 'reportingComponent'] as const) {
+  ofEvent[field] = (object) => (object.kind === 'Event' ? ((object[field] as string | undefined) ?? '') : undefined);
+}
 for (const field of ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath']) {
-  fields[`involvedObject.${field}`] = (object) =>
+  ofEvent[`involvedObject.${field}`] = (object) =>
     object.kind === 'Event' ? (object.involvedObject[field] ?? '') : undefined;
 }
+/** What Kubernetes can select by; of other kinds only name and namespace. */
+const fieldsOf: { [kind: string]: Fields } = {
+  Pod: { ...ofMetadata, ...ofPod },
+  Event: { ...ofMetadata, ...ofEvent },
+  Namespace: {
+    ...ofMetadata,
+    'status.phase': (object) => (object.kind === 'Namespace' ? object.status.phase : undefined),
+  },
+};
 
-function fieldMatches(selector: string): Matches {
+function fieldMatches({ kind }: Resource, selector: string): Matches {
+  const fields = fieldsOf[kind] ?? ofMetadata;
   const requirements = selector
     .split(',')
     .filter((text) => text.trim() !== '')
     .map((text) => {
-      const [, field = '', operator, value] = /^\s*([^!=\s]+)\s*(==|=|!=)\s*(.*?)\s*$/.exec(text) ?? [];
+      const parts = /^\s*([^!=\s]+)\s*(==|=|!=)\s*(.*?)\s*$/.exec(text);
+      if (parts === null) throw badRequest(`invalid selector: '${selector}'; can't understand '${text}'`);
+      const [, field = '', operator, value] = parts;
       const read = fields[field];
       if (read === undefined) {
-        throw badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+        throw badRequest(
+          fieldsOf[kind] === undefined
+            ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
+            : `field label not supported: ${field}`,
+        );
       }
       return (object: KubernetesObject) => (read(object) === value) === (operator !== '!=');
     });
@@ -65,9 +94,9 @@ function fieldMatches(selector: string): Matches {
 }
 
 /** What a list or watch asks for with labelSelector and fieldSelector. */
-export function matcherOf(query: URLSearchParams): Matches {
+export function matcherOf(resource: Resource, query: URLSearchParams): Matches {
   const byLabel = labelMatches(query.get('labelSelector') ?? '');
-  const byField = fieldMatches(query.get('fieldSelector') ?? '');
+  const byField = fieldMatches(resource, query.get('fieldSelector') ?? '');
   return (object) => byLabel(object) && byField(object);
 }
 

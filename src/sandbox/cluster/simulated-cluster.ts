@@ -1,11 +1,14 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { ApiServer, type Intercept } from './api-server.ts';
+import { ApiServer } from './api-server.ts';
+import type { IsAllowed } from './authorization.ts';
 import { DeploymentController } from './deployment-controller.ts';
-import { eventRecorder } from './event-recorder.ts';
+import { EventRecorder } from './event-recorder.ts';
+import type { Intercept } from './faults.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { type SeedObject, guideObjects } from './guide-objects.ts';
 import { Kubelet } from './kubelet.ts';
 import { type KubernetesObject, controllerOf } from './objects.ts';
+import { QuotaController } from './quota.ts';
 import { Randomness } from './randomness.ts';
 import { Registry } from './registry.ts';
 import { ReplicaSetController } from './replica-set-controller.ts';
@@ -13,7 +16,8 @@ import { StateKeeper, readState } from './saved-state.ts';
 import { type Change, Store } from './store.ts';
 import type { WorkQueue } from './work-queue.ts';
 
-export type { SimulatedAnswer, SimulatedRequest } from './api-server.ts';
+export type { Access } from './authorization.ts';
+export { type SimulatedAnswer, type SimulatedRequest, tooManyRequests } from './faults.ts';
 
 /** Long enough that a client sees a change before the controllers have observed it, as in a real cluster. */
 const controllerLatencyMilliseconds = 5;
@@ -40,6 +44,8 @@ export type SimulatedCluster = {
   uid: string;
   /** Resets every open socket, as an API server that dies. */
   breakConnections(): void;
+  /** Leaves every open watch open and sends nothing more on it. */
+  silenceWatches(): void;
   /** The API server is away; the controllers rest meanwhile. */
   stopServing(): Promise<void>;
   startServing(): Promise<void>;
@@ -47,6 +53,8 @@ export type SimulatedCluster = {
   compact(): void;
   /** Asked before each request. */
   intercept: Intercept | undefined;
+  /** What the service may do; everything unless set. Refused requests get 403, and a SelfSubjectAccessReview tells. */
+  isAllowed: IsAllowed;
   stop(): Promise<void>;
 };
 
@@ -107,10 +115,11 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
   const store = new Store(saved);
   const randomness = new Randomness((options.seed ?? randomInt(2 ** 32)) + store.version);
   const registry = new Registry(store, randomness);
-  const record = eventRecorder(store, randomness);
+  const { record } = new EventRecorder(store, randomness);
   const deployments = new DeploymentController(store, registry, record, controllerLatencyMilliseconds);
   const replicaSets = new ReplicaSetController(store, registry, record, controllerLatencyMilliseconds);
   const collector = new GarbageCollector(store, registry, controllerLatencyMilliseconds);
+  const quotas = new QuotaController(store, controllerLatencyMilliseconds);
   const kubelet = new Kubelet(store, record, readyMilliseconds);
   const server = new ApiServer(store, registry, token, port);
 
@@ -120,19 +129,21 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
   const unsubscribe = store.subscribe((change) => {
     wake(store, change, deployments.queue, replicaSets.queue);
     collector.onChange(change);
+    quotas.onChange(change);
     kubelet.onChange(change);
   });
   for (const deployment of store.list('deployments')) deployments.queue.add(keyOf(deployment));
   for (const replicaSet of store.list('replicasets')) replicaSets.queue.add(keyOf(replicaSet));
   collector.takeOver();
   kubelet.takeOver();
-  const queues = [deployments.queue, replicaSets.queue, collector.queue];
+  const queues = [deployments.queue, replicaSets.queue, collector.queue, quotas.queue];
 
   return {
     url: server.url,
     kubeconfig: kubeconfigOf(name, server.url, token),
     uid: registry.get('namespaces', '', 'kube-system').metadata.uid,
     breakConnections: () => server.breakConnections(),
+    silenceWatches: () => server.silenceWatches(),
     stopServing: async () => {
       for (const worker of [...queues, kubelet]) worker.pause();
       await server.close();
@@ -147,6 +158,12 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
     },
     set intercept(intercept) {
       server.intercept = intercept;
+    },
+    get isAllowed() {
+      return server.isAllowed;
+    },
+    set isAllowed(isAllowed) {
+      server.isAllowed = isAllowed;
     },
     stop: async () => {
       for (const worker of [...queues, kubelet]) worker.stop();

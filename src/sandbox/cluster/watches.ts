@@ -36,6 +36,7 @@ const emptyParts: { [Name in ResourceName]: object } = {
     status: { replicas: 0 },
   },
   pods: { spec: { containers: null }, status: {} },
+  resourcequotas: { spec: {}, status: {} },
   events: {
     involvedObject: {},
     source: {},
@@ -72,7 +73,7 @@ export function watch(
   query: URLSearchParams,
   response: ServerResponse,
 ): () => void {
-  const byQuery = matcherOf(query);
+  const byQuery = matcherOf(resource, query);
   const since = startVersion(query.get('resourceVersion') ?? '');
   const matches = (object: KubernetesObject) =>
     (namespace === '' || object.metadata.namespace === namespace) && byQuery(object);

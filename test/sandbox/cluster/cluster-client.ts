@@ -1,5 +1,5 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
-import type { Deployment, Pod, ReplicaSet } from '../../../src/sandbox/cluster/objects.ts';
+import { type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { ClusterEvent, Deployment, Pod, ReplicaSet } from '../../../src/sandbox/cluster/objects.ts';
 import { type SimulatedCluster, startSimulatedCluster } from '../../../src/sandbox/cluster/simulated-cluster.ts';
 import type { SimulatedClusterOptions } from '../../../src/sandbox/cluster/simulated-cluster.ts';
 import { until } from '../../support/wait.ts';
@@ -70,6 +70,14 @@ export class ClusterClient {
     return { code: response.statusCode ?? 0, body: JSON.parse(answer) as Answer['body'] };
   }
 
+  /** An answer as it came, which need not be JSON. */
+  async text(path: string): Promise<{ code: number; headers: IncomingHttpHeaders; text: string }> {
+    const response = await this.#request('GET', path, '', undefined);
+    let text = '';
+    for await (const chunk of response) text += String(chunk);
+    return { code: response.statusCode ?? 0, headers: response.headers, text };
+  }
+
   patch(name: string, body: object, contentType = strategicPatchType): Promise<Answer> {
     return this.send('PATCH', `${deploymentsPath}/${name}`, body, contentType);
   }
@@ -99,9 +107,16 @@ export class ClusterClient {
     return (body as unknown as { items: ReplicaSet[] }).items;
   }
 
-  async pods(): Promise<Pod[]> {
-    const { body } = await this.send('GET', '/api/v1/namespaces/default/pods');
+  async pods(labelSelector = ''): Promise<Pod[]> {
+    const query = `labelSelector=${encodeURIComponent(labelSelector)}`;
+    const { body } = await this.send('GET', `/api/v1/namespaces/default/pods?${query}`);
     return (body as unknown as { items: Pod[] }).items;
+  }
+
+  async events(fieldSelector: string): Promise<ClusterEvent[]> {
+    const query = `fieldSelector=${encodeURIComponent(fieldSelector)}`;
+    const { body } = await this.send('GET', `/api/v1/namespaces/default/events?${query}`);
+    return (body as unknown as { items: ClusterEvent[] }).items;
   }
 
   /** Creates it and waits until it is rolled out. */

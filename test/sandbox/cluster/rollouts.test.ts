@@ -90,31 +90,6 @@ test('a bad image stops the rollout at one pod while the old ones serve on', asy
   expect(late.status).toMatchObject({ replicas: 4, updatedReplicas: 1, availableReplicas: 3, unavailableReplicas: 1 });
 });
 
-test.each<[image: string, phase: string, state: (pod: Pod) => unknown, expected: unknown]>([
-  [
-    'web:crash',
-    'Running',
-    (pod) => [waitingReason(pod), pod.status.containerStatuses?.[0]?.lastState.terminated?.exitCode],
-    ['CrashLoopBackOff', 1],
-  ],
-  ['web:oom', 'Running', (pod) => pod.status.containerStatuses?.[0]?.lastState.terminated?.reason, 'OOMKilled'],
-  ['web:unready', 'Running', (pod) => pod.status.conditions?.find(({ type }) => type === 'Ready')?.status, 'False'],
-  [
-    'web:unschedulable',
-    'Pending',
-    (pod) => pod.status.conditions?.find(({ type }) => type === 'PodScheduled')?.reason,
-    'Unschedulable',
-  ],
-])('the image %s leads to a pod that is %s and says why', async (image, phase, state, expected) => {
-  const name = image.replace(':', '-');
-  await client.send('POST', deploymentsPath, manifest(name, { replicas: 1 }, image));
-  await until('the pod tells', async () => {
-    const [pod] = ownedBy(await client.pods(), name);
-    return pod?.status.phase === phase && JSON.stringify(state(pod)) === JSON.stringify(expected);
-  });
-  expect((await client.deployment(name)).status.availableReplicas).toBeUndefined();
-});
-
 test('Recreate starts no new pod before the last old one is gone', async () => {
   await client.deployed('recreated', { strategy: { type: 'Recreate' } });
   const old = ownedBy(await client.pods(), 'recreated').map(({ metadata }) => metadata.name);
