@@ -39,6 +39,36 @@ export type DeploymentSnapshot = {
   conditions: DeploymentCondition[];
 };
 
+/**
+ * A Deployment as a live read brings it: the snapshot, and what only a decision before the act asks for. The
+ * template is as it came over the wire, so that nothing of it is lost where it is sent back.
+ */
+export type DeploymentReading = DeploymentSnapshot & {
+  template: PodTemplate;
+  labels: Readonly<Record<string, string>>;
+  annotations: Readonly<Record<string, string>>;
+  /** Field managers that wrote a part of spec, by name. */
+  managers: readonly string[];
+  progressDeadlineSeconds: number;
+  revisionHistoryLimit: number;
+  /** As Kubernetes has them, such as "25%" or "1"; null with the strategy Recreate. */
+  maxSurge: string | null;
+  maxUnavailable: string | null;
+};
+
+/** A pod template of the Kubernetes API (v1.PodTemplateSpec), as far as it is looked into here. */
+export type PodTemplate = {
+  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+  spec: { containers: { name: string; image?: string; readinessProbe?: object; livenessProbe?: object }[] };
+};
+
+/** A ReplicaSet as a live read brings it. */
+export type ReplicaSetReading = ReplicaSetSnapshot & {
+  template: PodTemplate;
+  changeCause: string | null;
+  createdAt: Date;
+};
+
 export type ReplicaSetSnapshot = {
   uid: string;
   name: string;
@@ -55,6 +85,8 @@ export type ContainerSnapshot = {
   name: string;
   init: boolean;
   ready: boolean;
+  /** state.running is set. */
+  running: boolean;
   restartCount: number;
   waiting: { reason: string; message: string } | null;
   /** state.terminated, else lastState.terminated. */
@@ -67,6 +99,9 @@ export type PodSnapshot = {
   /** uid of the ReplicaSet that owns it. */
   replicaSetUid: string;
   phase: string;
+  /** status.reason and status.message, such as "Evicted" and why; empty for most. */
+  reason: string;
+  message: string;
   /** Condition Ready is True. */
   ready: boolean;
   /** metadata.deletionTimestamp is set. */
@@ -76,11 +111,19 @@ export type PodSnapshot = {
   containers: ContainerSnapshot[];
 };
 
+/** What Kubernetes warned of about one pod (an Event of type Warning), the newest of each reason. */
+export type PodWarning = { podUid: string; container: string | null; reason: string; message: string; at: string };
+
+/** The reasons of such Events that tell why a pod does not come up; others are not kept. */
+export const warningReasons = ['Unhealthy', 'FailedMount', 'FailedAttachVolume', 'FailedCreatePodSandBox'] as const;
+
 /** Everything about one Deployment at one moment. Never changed once handed out. */
 export type RolloutSnapshot = {
   deployment: DeploymentSnapshot | null;
   replicaSets: readonly ReplicaSetSnapshot[];
   pods: readonly PodSnapshot[];
+  /** Of these pods. Empty also where the service may not read Events. */
+  warnings: readonly PodWarning[];
 };
 
 export type DeploymentPatch = {
@@ -91,19 +134,46 @@ export type DeploymentPatch = {
 /** A Deployment that something happened to, or `all` after a re-list: whatever was missed meanwhile is in the view now. */
 export type ClusterChange = { namespace: string; deploymentName: string } | 'all';
 
+/** An Event about a Deployment. */
+export type KubernetesEvent = {
+  name: string;
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+  at: Date;
+  deploymentName: string;
+  deploymentUid: string;
+};
+
+/** A verb on a resource, as RBAC names them. */
+export type Access = { verb: string; group: string; resource: string };
+
 export interface Cluster {
   /** The kubeconfig context's name. */
   readonly name: string;
   /** The uid of the kube-system namespace. Asked once and then remembered. Throws ClusterAway. */
   identity(): Promise<string>;
   /** A live read; null where there is none. Throws ClusterAway or ClusterRefused. */
-  readDeployment(namespace: string, name: string): Promise<DeploymentSnapshot | null>;
+  readDeployment(namespace: string, name: string): Promise<DeploymentReading | null>;
   /** A live read of the ReplicaSets that this Deployment owns. Throws ClusterAway or ClusterRefused. */
-  readReplicaSets(namespace: string, deploymentUid: string): Promise<ReplicaSetSnapshot[]>;
+  readReplicaSets(namespace: string, deploymentUid: string): Promise<ReplicaSetReading[]>;
+  /**
+   * The last lines of a container's log, of its run before this one where `previous` is set; null where there are
+   * none to be had (the pod is gone, the API server has no way to its node, the service may not). Throws ClusterAway.
+   */
+  readLog(namespace: string, pod: string, container: string, previous: boolean): Promise<string | null>;
   /** Answers with the patched object. Throws PatchConflict, ClusterRefused or ClusterAway (then it may or may not have landed). */
   patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<DeploymentSnapshot>;
+  /** Answers with the created object. Throws ClusterRefused (AlreadyExists among its reasons) or ClusterAway. */
+  createDeployment(namespace: string, deployment: object): Promise<DeploymentSnapshot>;
+  /** Writes an Event; one that exists already under its name is left as it is. Throws ClusterAway or ClusterRefused. */
+  createEvent(namespace: string, event: KubernetesEvent): Promise<void>;
+  /** Whether the service itself may do this (SelfSubjectAccessReview). Throws ClusterAway or ClusterRefused. */
+  isAllowed(namespace: string, access: Access): Promise<boolean>;
   /** What the watches know now, without a request. Throws ClusterAway until the first list of each kind has come. */
   snapshot(namespace: string, name: string): RolloutSnapshot;
+  /** Why the watches bring nothing at present, and for how long; null while they stand. The snapshot grows old meanwhile. */
+  outage(namespace: string): { milliseconds: number; message: string } | null;
   /** Calls back after each change that the watches see; answers with what ends it. The listener only takes note: it neither throws nor waits. */
   onChange(listener: (change: ClusterChange) => void): () => void;
 }
@@ -139,3 +209,4 @@ export class ClusterRefused extends Error {
 /** Stands in the Deployment's annotations always, and in the pod template's except after a rollback. */
 export const operationAnnotation = 'redeploy.cratos.dev/operation';
 export const restartedAtAnnotation = 'kubectl.kubernetes.io/restartedAt';
+export const revisionAnnotation = 'deployment.kubernetes.io/revision';

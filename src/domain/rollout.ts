@@ -1,3 +1,4 @@
+import type { DeploymentSnapshot } from './cluster.ts';
 import type { Transitions } from './transitions.ts';
 
 export const rolloutStatuses = [
@@ -30,13 +31,18 @@ export type Replicas = { desired: number; updated: number; ready: number; availa
 
 /** Why a pod does not come up. `isDoomed`: it will not become ready by waiting. */
 export type PodFailure = {
-  pod: string;
+  /** Null where Kubernetes could not create one. */
+  pod: string | null;
   container: string | null;
   reason: string;
   message: string;
   exitCode: number | null;
   restarts: number;
   isDoomed: boolean;
+  /** RFC 3339: since when it is seen. Absent in records from before it was kept. */
+  since?: string;
+  /** The last lines of the crashed container's log, where the API gives them. */
+  log?: string | null;
 };
 
 /** A rollout at one moment, whole: what a subscriber gets and the record keeps. */
@@ -68,4 +74,28 @@ export interface RolloutEvents {
   subscribe(operationId: string, listener: (event: RolloutEvent) => void): Promise<() => void>;
   /** Calls back when the carrier was away and is back: messages may be missing. Answers with what ends it. */
   onResume(listener: () => void): () => void;
+}
+
+/** The state of an operation that is stored and not sent yet. */
+export function firstState(
+  deployment: DeploymentSnapshot | null,
+  oldPods: readonly string[],
+  message: string,
+): RolloutState {
+  return {
+    status: 'STARTED',
+    message,
+    replicas: {
+      desired: deployment?.replicas ?? 0,
+      updated: 0,
+      ready: 0,
+      available: deployment?.status.availableReplicas ?? 0,
+      old: oldPods.length,
+    },
+    newPods: [],
+    newPodCount: 0,
+    terminatedPods: [],
+    terminatedPodCount: 0,
+    failures: [],
+  };
 }

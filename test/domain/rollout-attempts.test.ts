@@ -182,6 +182,12 @@ describe('verified', () => {
       `not verified after 300 seconds: ${unverified('2 of 3 new pods are ready')}`,
     ],
     [
+      'what Kubernetes called done late has the whole time of its verification',
+      { attempt: { landedAt: secondsAgo(901) }, pods: newPods.slice(1) },
+      'VERIFYING',
+      unverified('2 of 3 new pods are ready'),
+    ],
+    [
       'what is verified on the last second is COMPLETED all the same',
       { attempt: { status: 'VERIFYING', verifyingSince: secondsAgo(301), verifyingReplicas: 3 } },
       'COMPLETED',

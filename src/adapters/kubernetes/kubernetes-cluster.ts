@@ -1,36 +1,57 @@
-import type { KubeConfig, V1Deployment, V1Pod, V1ReplicaSet } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  KubeConfig,
+  V1Deployment,
+  V1Pod,
+  V1ReplicaSet,
+  V1SelfSubjectAccessReview,
+} from '@kubernetes/client-node';
 import { setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { ClusterRefused } from '../../domain/cluster.ts';
 import type {
+  Access,
   Cluster,
   ClusterChange,
   DeploymentPatch,
+  DeploymentReading,
   DeploymentSnapshot,
-  ReplicaSetSnapshot,
+  KubernetesEvent,
+  ReplicaSetReading,
   RolloutSnapshot,
 } from '../../domain/cluster.ts';
-import { away } from './kubernetes-errors.ts';
+import { ServerFailed, away } from './kubernetes-errors.ts';
 import { KubernetesRequests } from './kubernetes-requests.ts';
+import { podWarningSelector } from './pod-warnings.ts';
+import { readingOfDeployment, readingOfReplicaSet } from './readings.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorTiming } from './reflector.ts';
 import { RolloutCache } from './rollout-cache.ts';
-import { trimDeployment, trimReplicaSet } from './trim.ts';
+import { textOf, trimDeployment } from './trim.ts';
+import { accessReview, accessReviewPath, appsPath, corePath, eventAbout, fieldManager } from './wire-objects.ts';
 
 export type KubernetesTiming = ReflectorTiming & { requestMilliseconds: number };
 
-const fieldManager = 'cratos-redeploy';
+/** A permission seldom goes; one that is missing is asked for anew each time. */
+const allowedMilliseconds = 60_000;
+
 /** The one key of a cluster that is watched as a whole. */
 const everywhere = '';
+/** An answer of a log that is of use here: its end, and not a whole stack trace per line. */
+const logQuery = { tailLines: '20', limitBytes: '4096' };
 
 export class KubernetesCluster implements Cluster {
   readonly name: string;
   readonly #requests: KubernetesRequests;
   /** By namespace. */
   readonly #caches: ReadonlyMap<string, RolloutCache>;
+  /** By namespace: without these there is no snapshot. */
+  readonly #needed = new Map<string, { outage: { since: number; message: string } | null }[]>();
   readonly #listeners = new Set<(change: ClusterChange) => void>();
   readonly #timing: KubernetesTiming;
   readonly #log: Logger;
+  /** What the service may do, and until when that need not be asked again; every redeploy asks. */
+  readonly #allowedUntil = new Map<string, number>();
   #uid: Promise<string> | undefined;
 
   constructor(
@@ -65,30 +86,43 @@ export class KubernetesCluster implements Cluster {
     return this.#uid;
   }
 
-  async readDeployment(namespace: string, name: string): Promise<DeploymentSnapshot | null> {
+  async readDeployment(namespace: string, name: string): Promise<DeploymentReading | null> {
     this.#refuseUnwatched(namespace);
+    const path = `${appsPath(namespace)}/deployments/${encodeURIComponent(name)}`;
     try {
-      return trimDeployment(await this.#requests.apps.readNamespacedDeployment({ namespace, name })).snapshot;
+      return readingOfDeployment((await this.#requests.getJson(path)) as V1Deployment);
     } catch (error) {
       if (error instanceof ClusterRefused && error.status === 404 && error.reason === 'NotFound') return null;
       throw error;
     }
   }
 
-  async readReplicaSets(namespace: string, deploymentUid: string): Promise<ReplicaSetSnapshot[]> {
+  async readReplicaSets(namespace: string, deploymentUid: string): Promise<ReplicaSetReading[]> {
     this.#refuseUnwatched(namespace);
-    const owned: ReplicaSetSnapshot[] = [];
+    const owned: ReplicaSetReading[] = [];
     let from: string | undefined;
     do {
-      const page = { namespace, limit: this.#timing.pageSize, _continue: from };
-      const { items, metadata } = await this.#requests.apps.listNamespacedReplicaSet(page);
-      for (const item of items) {
-        const replicaSet = trimReplicaSet(item)?.snapshot;
+      const query = { limit: String(this.#timing.pageSize), ...(from && { continue: from }) };
+      const page = (await this.#requests.getJson(`${appsPath(namespace)}/replicasets`, query)) as Page<V1ReplicaSet>;
+      for (const item of page.items ?? []) {
+        const replicaSet = readingOfReplicaSet(item);
         if (replicaSet?.deploymentUid === deploymentUid) owned.push(replicaSet);
       }
-      from = metadata?._continue;
+      from = page.metadata.continue;
     } while (from);
     return owned;
+  }
+
+  async readLog(namespace: string, pod: string, container: string, previous: boolean): Promise<string | null> {
+    const query = { ...logQuery, container, ...(previous && { previous: 'true' }) };
+    try {
+      const text = await this.#requests.getText(`${corePath(namespace)}/pods/${encodeURIComponent(pod)}/log`, query);
+      return textOf(text);
+    } catch (error) {
+      // The API server fails where it has no way to the node.
+      if (error instanceof ClusterRefused || error instanceof ServerFailed) return null;
+      throw error;
+    }
   }
 
   async patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<DeploymentSnapshot> {
@@ -100,12 +134,44 @@ export class KubernetesCluster implements Cluster {
     return trimDeployment(patched).snapshot;
   }
 
+  async createDeployment(namespace: string, deployment: object): Promise<DeploymentSnapshot> {
+    this.#refuseUnwatched(namespace);
+    const created = await this.#requests.postJson(`${appsPath(namespace)}/deployments`, { fieldManager }, deployment);
+    return trimDeployment(created as V1Deployment).snapshot;
+  }
+
+  async createEvent(namespace: string, event: KubernetesEvent): Promise<void> {
+    try {
+      await this.#requests.postJson(`${corePath(namespace)}/events`, { fieldManager }, eventAbout(namespace, event));
+    } catch (error) {
+      if (error instanceof ClusterRefused && error.reason === 'AlreadyExists') return;
+      throw error;
+    }
+  }
+
+  async isAllowed(namespace: string, access: Access): Promise<boolean> {
+    const { verb, group, resource } = access;
+    const key = [namespace, verb, group, resource].join(' ');
+    const known = this.#allowedUntil.get(key);
+    if (known !== undefined && known > performance.now()) return true;
+    const review = await this.#requests.postJson(accessReviewPath, {}, accessReview(namespace, access));
+    const isAllowed = (review as V1SelfSubjectAccessReview).status?.allowed === true;
+    if (isAllowed) this.#allowedUntil.set(key, performance.now() + allowedMilliseconds);
+    return isAllowed;
+  }
+
   snapshot(namespace: string, name: string): RolloutSnapshot {
-    const cache = this.#caches.get(everywhere) ?? this.#caches.get(namespace);
+    const cache = this.#caches.get(this.#watchedKey(namespace));
     // Not "there is none": that would be a verdict about a Deployment that nobody has looked at.
     if (!cache) throw away(this.name, `namespace "${namespace}" is not watched`);
     if (!cache.isFilled) throw away(this.name, 'its Deployments, ReplicaSets and Pods have not been listed yet');
     return cache.snapshot(namespace, name);
+  }
+
+  outage(namespace: string): { milliseconds: number; message: string } | null {
+    const outages = this.#needed.get(this.#watchedKey(namespace))?.flatMap((reflector) => reflector.outage ?? []) ?? [];
+    const [longest] = outages.toSorted((one, other) => one.since - other.since);
+    return longest ? { milliseconds: performance.now() - longest.since, message: longest.message } : null;
   }
 
   onChange(listener: (change: ClusterChange) => void): () => void {
@@ -116,25 +182,18 @@ export class KubernetesCluster implements Cluster {
   }
 
   async #reflect(namespace: string, cache: RolloutCache, signal: AbortSignal): Promise<void> {
-    const inside = namespace === everywhere ? '' : `namespaces/${encodeURIComponent(namespace)}/`;
-    const reflectors = [
-      new Reflector<V1Deployment>(
-        this.#requests,
-        `/apis/apps/v1/${inside}deployments`,
-        cache.deployments,
-        this.#timing,
-        this.#log,
-      ),
-      new Reflector<V1ReplicaSet>(
-        this.#requests,
-        `/apis/apps/v1/${inside}replicasets`,
-        cache.replicaSets,
-        this.#timing,
-        this.#log,
-      ),
-      new Reflector<V1Pod>(this.#requests, `/api/v1/${inside}pods`, cache.pods, this.#timing, this.#log),
+    const [apps, core] =
+      namespace === everywhere ? ['/apis/apps/v1', '/api/v1'] : [appsPath(namespace), corePath(namespace)];
+    const [requests, timing, log] = [this.#requests, this.#timing, this.#log];
+    const needed = [
+      new Reflector<V1Deployment>(requests, { path: `${apps}/deployments` }, cache.deployments, timing, log),
+      new Reflector<V1ReplicaSet>(requests, { path: `${apps}/replicasets` }, cache.replicaSets, timing, log),
+      new Reflector<V1Pod>(requests, { path: `${core}/pods` }, cache.pods, timing, log),
     ];
-    await Promise.all(reflectors.map((reflector) => reflector.run(signal)));
+    this.#needed.set(namespace, needed);
+    const events = { path: `${core}/events`, fieldSelector: podWarningSelector };
+    const warnings = new Reflector<CoreV1Event>(requests, events, cache.warnings, eventTiming(timing), log);
+    await Promise.all([...needed, warnings].map((reflector) => reflector.run(signal)));
   }
 
   async #readIdentity(): Promise<string> {
@@ -143,9 +202,13 @@ export class KubernetesCluster implements Cluster {
     return metadata.uid;
   }
 
+  #watchedKey(namespace: string): string {
+    return this.#caches.has(everywhere) ? everywhere : namespace;
+  }
+
   /** What is not watched could be changed, but never be followed. */
   #refuseUnwatched(namespace: string): void {
-    if (this.#caches.has(everywhere) || this.#caches.has(namespace)) return;
+    if (this.#caches.has(this.#watchedKey(namespace))) return;
     throw new ClusterRefused(
       403,
       'NamespaceNotWatched',
@@ -164,3 +227,15 @@ export class KubernetesCluster implements Cluster {
     }
   }
 }
+
+type Page<Wire> = { metadata: { continue?: string }; items: Wire[] | null };
+
+/**
+ * The API server sends no bookmarks of Events, so that a quiet watch looks like a dead one: it ends each before.
+ * Whoever may not read them asks again at a slow pace.
+ */
+const eventTiming = (timing: KubernetesTiming): ReflectorTiming => ({
+  ...timing,
+  watchSeconds: Math.min(timing.watchSeconds, timing.silentMilliseconds / 1250),
+  longestPauseMilliseconds: timing.longestPauseMilliseconds * 12,
+});

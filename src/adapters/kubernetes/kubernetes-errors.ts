@@ -6,6 +6,9 @@ export function away(cluster: string, why: string, cause?: unknown): ClusterAway
   return new ClusterAway(`cluster "${cluster}" is away: ${why}`, { cause });
 }
 
+/** The API server answered, and said that it cannot. */
+export class ServerFailed extends ClusterAway {}
+
 /** What an answer other than 2xx means. The body is Kubernetes' Status, or whatever stands between wrote. */
 export function refusal(cluster: string, method: string, status: number, body: string): Error {
   const said = readStatus(body);
@@ -13,7 +16,7 @@ export function refusal(cluster: string, method: string, status: number, body: s
   const message = said.message ?? `HTTP ${status} ${STATUS_CODES[status] ?? ''}`.trim();
   // 401 comes here only after the credentials were renewed, 3xx from nothing that is an API server.
   if (status < 400 || status >= 500 || status === 401 || status === 408 || status === 429) {
-    return away(cluster, said.message ? `HTTP ${status}, ${message}` : message);
+    return new ServerFailed(`cluster "${cluster}" is away: ${said.message ? `HTTP ${status}, ${message}` : message}`);
   }
   if (status === 409 && method === 'PATCH') return new PatchConflict(message);
   return new ClusterRefused(status, reason, message);

@@ -48,17 +48,26 @@ export class KubernetesRequests {
     this.core = new CoreV1Api(configuration);
   }
 
-  async getJson(path: string, query: Record<string, string>, signal: AbortSignal): Promise<unknown> {
-    const outgoing = this.#get(path, query, signal, this.#milliseconds);
-    return this.#guard(async () => {
-      const text = await (await this.#exchange(outgoing)).body.text();
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        // JSON.parse quotes what it could not read: not for a log.
-        throw away(this.#cluster, 'its answer is not JSON');
-      }
-    });
+  async getJson(path: string, query: Record<string, string> = {}, signal?: AbortSignal): Promise<unknown> {
+    return this.#readJson(await this.getText(path, query, signal));
+  }
+
+  /** Without a signal the whole exchange has the time of one request. */
+  async getText(path: string, query: Record<string, string>, signal?: AbortSignal): Promise<string> {
+    const ends = signal ?? AbortSignal.timeout(this.#milliseconds);
+    const outgoing = this.#get(path, query, ends, this.#milliseconds);
+    return this.#guard(async () => (await this.#exchange(outgoing)).body.text());
+  }
+
+  /** Sends the object as it stands: the typed client would drop fields that it does not know. */
+  async postJson(path: string, query: Record<string, string>, object: object): Promise<unknown> {
+    const outgoing: Outgoing = {
+      ...this.#get(path, query, AbortSignal.timeout(this.#milliseconds), this.#milliseconds),
+      method: 'POST',
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: JSON.stringify(object),
+    };
+    return this.#readJson(await this.#guard(async () => (await this.#exchange(outgoing)).body.text()));
   }
 
   /** The bytes of a watch as they come. Ends when the API server ends it; leaving the loop closes the connection. */
@@ -87,6 +96,15 @@ export class KubernetesRequests {
   /** Ends every socket, and with it every request under way. */
   async close(): Promise<void> {
     await this.#credentials.close();
+  }
+
+  #readJson(text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      // JSON.parse quotes what it could not read: not for a log.
+      throw away(this.#cluster, 'its answer is not JSON');
+    }
   }
 
   #get(path: string, query: Record<string, string>, signal: AbortSignal, silentMilliseconds: number): Outgoing {

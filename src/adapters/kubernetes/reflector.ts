@@ -22,6 +22,9 @@ export type ReflectorTiming = {
   pageSize: number;
 };
 
+/** What is listed and watched: a path of the API, and which objects of it. */
+export type Watched = { path: string; fieldSelector?: string };
+
 type Metadata = { resourceVersion?: string };
 type List<Wire> = { metadata: Metadata & { continue?: string }; items: Wire[] | null };
 type WatchEvent<Wire> =
@@ -36,19 +39,33 @@ const failuresUntilList = 4;
 export class Reflector<Wire extends { metadata?: Metadata }> {
   readonly #requests: KubernetesRequests;
   readonly #path: string;
+  readonly #selector: Record<string, string>;
   readonly #feed: Feed<Wire>;
   readonly #timing: ReflectorTiming;
   readonly #log: Logger;
   /** Where the watch goes on; undefined = list first. */
   #resourceVersion: string | undefined;
   #failures = 0;
+  #outage: { since: number; message: string } | null = null;
 
-  constructor(requests: KubernetesRequests, path: string, feed: Feed<Wire>, timing: ReflectorTiming, log: Logger) {
+  constructor(
+    requests: KubernetesRequests,
+    { path, fieldSelector }: Watched,
+    feed: Feed<Wire>,
+    timing: ReflectorTiming,
+    log: Logger,
+  ) {
     this.#requests = requests;
     this.#path = path;
+    this.#selector = fieldSelector ? { fieldSelector } : {};
     this.#feed = feed;
     this.#timing = timing;
     this.#log = log.child({ path });
+  }
+
+  /** Since when (performance.now) nothing has been brought, and the last error; null while the watch stands. */
+  get outage(): { since: number; message: string } | null {
+    return this.#outage;
   }
 
   /** Resolves once the signal is aborted and nothing is under way any more. */
@@ -69,7 +86,7 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
     const list = this.#feed.startList();
     let from: string | undefined;
     for (;;) {
-      const query = { limit: String(this.#timing.pageSize), ...(from && { continue: from }) };
+      const query = { ...this.#selector, limit: String(this.#timing.pageSize), ...(from && { continue: from }) };
       const { metadata, items } = (await this.#requests.getJson(this.#path, query, signal)) as List<Wire>;
       list.add(items ?? []);
       from = metadata.continue;
@@ -81,7 +98,13 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
     const seconds = Math.ceil(this.#timing.watchSeconds * (1 - Math.random() / 3));
-    const query = { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds), resourceVersion };
+    const query = {
+      ...this.#selector,
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: String(seconds),
+      resourceVersion,
+    };
     const lines = new WatchLines();
     let standsSince = Infinity;
     // It has brought something, or stood for a while in which nothing happened.
@@ -89,6 +112,7 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
     try {
       for await (const chunk of this.#requests.watch(this.#path, query, signal, this.#timing.silentMilliseconds)) {
         standsSince = Math.min(standsSince, performance.now());
+        this.#outage = null;
         for (const line of lines.push(chunk)) {
           this.#take(line);
           this.#recovered();
@@ -123,8 +147,11 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
     const isUnusable = error instanceof UnusableEvent;
     if (isExpired || isUnusable || this.#failures % failuresUntilList === 0) this.#resourceVersion = undefined;
     const why = error instanceof Error ? error.message : String(error);
+    this.#outage = { since: this.#outage?.since ?? performance.now(), message: why };
     if (isUnusable) this.#log.error({ why }, 'an event was unusable, listing anew');
-    else if (this.#failures === 1) this.#log.warn({ why }, 'a watch was interrupted, taking it up again');
+    // Where nothing has happened for long, its history being gone is the ordinary thing.
+    else if (this.#failures === 1)
+      this.#log[isExpired ? 'info' : 'warn']({ why }, 'a watch was interrupted, taking it up again');
   }
 
   #recovered(): void {

@@ -1,6 +1,7 @@
 import type { V1Deployment, V1Pod, V1ReplicaSet } from '@kubernetes/client-node';
 import type { ClusterChange, PodSnapshot, RolloutSnapshot } from '../../domain/cluster.ts';
 import { OwnedObjects } from './owned-objects.ts';
+import { PodWarnings } from './pod-warnings.ts';
 import type { Feed } from './reflector.ts';
 import { trimDeployment, trimPod, trimReplicaSet } from './trim.ts';
 import type { NamedDeployment, OwnedReplicaSet } from './trim.ts';
@@ -24,19 +25,20 @@ export class RolloutCache {
     this.#tell = tell;
   }
 
-  /** Every kind has been listed once. */
+  /** Every kind has been listed once. Events are not waited for: the service may not be allowed to read them. */
   get isFilled(): boolean {
     return this.#filled.size === 3;
   }
 
   snapshot(namespace: string, name: string): RolloutSnapshot {
     const [deployment] = this.#deployments.of(`${namespace}/${name}`);
-    if (!deployment) return { deployment: null, replicaSets: [], pods: [] };
+    if (!deployment) return { deployment: null, replicaSets: [], pods: [], warnings: [] };
     const { uid } = deployment.snapshot;
     const replicaSets = Array.from(this.#replicaSets.of(uid), ({ snapshot }) => snapshot);
     const gone = Array.from(this.#gone.values(), ({ snapshot }) => snapshot).filter((one) => one.deploymentUid === uid);
     const pods = [...replicaSets, ...gone].flatMap((replicaSet) => [...this.#pods.of(replicaSet.uid)]);
-    return { deployment: deployment.snapshot, replicaSets, pods };
+    const warnings = pods.flatMap((pod) => this.warnings.of(pod.uid));
+    return { deployment: deployment.snapshot, replicaSets, pods, warnings };
   }
 
   readonly deployments: Feed<V1Deployment> = this.#feed({
@@ -62,7 +64,13 @@ export class RolloutCache {
     trim: trimPod,
     key: ({ uid, replicaSetUid }) => ({ uid, owner: replicaSetUid }),
     // A pod that comes before its ReplicaSet waits under that uid; the ReplicaSet's coming then tells for both.
-    concerned: ({ replicaSetUid }) => this.#replicaSets.get(replicaSetUid) ?? this.#gone.get(replicaSetUid),
+    concerned: (pod) => this.#ownerOf(pod),
+    removed: (pod) => this.warnings.forgetPod(pod.uid),
+  });
+
+  readonly warnings = new PodWarnings((podUid) => {
+    const pod = this.#pods.get(podUid);
+    if (pod) this.#tellOf(this.#ownerOf(pod));
   });
 
   #feed<Wire extends { metadata?: { uid?: string } }, Kept>(kind: {
@@ -73,11 +81,7 @@ export class RolloutCache {
     removed?: (kept: Kept) => void;
   }): Feed<Wire> {
     const { objects, trim, key, concerned } = kind;
-    const tell = (kept: Kept) => {
-      const target = concerned(kept);
-      if (!target || !this.isFilled) return;
-      this.#tell({ namespace: target.namespace, deploymentName: target.deploymentName });
-    };
+    const tell = (kept: Kept) => this.#tellOf(concerned(kept));
     const remove = (object: Wire) => {
       const removed = objects.delete(object.metadata?.uid ?? '');
       if (!removed) return;
@@ -113,6 +117,15 @@ export class RolloutCache {
         };
       },
     };
+  }
+
+  #ownerOf({ replicaSetUid }: PodSnapshot): OwnedReplicaSet | undefined {
+    return this.#replicaSets.get(replicaSetUid) ?? this.#gone.get(replicaSetUid);
+  }
+
+  #tellOf(target: Concerned | undefined): void {
+    if (!target || !this.isFilled) return;
+    this.#tell({ namespace: target.namespace, deploymentName: target.deploymentName });
   }
 
   #forgetGone(): void {

@@ -84,6 +84,8 @@ export function trimPod(object: V1Pod): PodSnapshot | null {
     name: metadata?.name ?? '',
     replicaSetUid: owner.uid,
     phase: status?.phase ?? '',
+    reason: status?.reason ?? '',
+    message: textOf(status?.message),
     ready: conditions.some(({ type, status }) => type === 'Ready' && status === 'True'),
     terminating: metadata?.deletionTimestamp !== undefined,
     unschedulable: unscheduled ? textOf(unscheduled.message ?? unscheduled.reason) : null,
@@ -100,6 +102,7 @@ function trimContainer(container: V1ContainerStatus, init: boolean): ContainerSn
     name: container.name,
     init,
     ready: container.ready,
+    running: state?.running !== undefined,
     restartCount: container.restartCount,
     waiting: state?.waiting ? { reason: state.waiting.reason ?? '', message: textOf(state.waiting.message) } : null,
     terminated: trimTerminated(state?.terminated ?? lastState?.terminated),
@@ -136,7 +139,7 @@ function revisionOf(metadata: V1ObjectMeta | undefined): number {
 }
 
 /** Kubernetes' instants have whole seconds; a Date brings milliseconds back in. */
-function instant(value: Date | string | undefined): string {
+export function instant(value: Date | string | undefined): string {
   if (value === undefined) return '';
   return (typeof value === 'string' ? value : value.toISOString()).replace(/\.\d+Z$/, 'Z');
 }

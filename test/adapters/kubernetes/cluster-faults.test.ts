@@ -45,7 +45,7 @@ test.for(answers)('a rollout is seen to its end when the watches break and get %
   const after = await followed.done('web', 'op-1');
   expect(after.pods.some(({ uid }) => before.pods.some((old) => old.uid === uid))).toBe(false);
   const { read, view } = await followed.agreed('web');
-  expect(view.deployment).toEqual(read);
+  expect(read).toMatchObject(view.deployment!);
 });
 
 test('what happened while the API server was away and its history was lost is found, and everybody is told to look', async () => {

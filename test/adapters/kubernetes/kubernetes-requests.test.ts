@@ -195,11 +195,16 @@ test('the identity is asked for once, and again only after a failure', async () 
 
 test('a namespace that is not watched is refused and never looks empty', async () => {
   const watched = watchCluster({ kubeconfig: await server.kubeconfig(), namespaces: ['shop', 'stock'] });
-  await until('both namespaces are watched', () => server.watching('pods') === 2 && watched.changes.length === 2);
+  await until(
+    'both namespaces are watched',
+    () => server.watching('pods') === 2 && server.watching('events') === 2 && watched.changes.length === 2,
+  );
   const listed = server.asked.filter(({ verb }) => verb === 'list').map(({ request }) => request.url?.split('?')[0]);
-  expect(listed).toHaveLength(6);
+  expect(listed).toHaveLength(8);
   expect(new Set(listed)).toEqual(
     new Set([
+      '/api/v1/namespaces/shop/events',
+      '/api/v1/namespaces/stock/events',
       '/api/v1/namespaces/shop/pods',
       '/api/v1/namespaces/stock/pods',
       '/apis/apps/v1/namespaces/shop/deployments',

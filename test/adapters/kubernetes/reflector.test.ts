@@ -43,7 +43,8 @@ async function startAndWatch(timing = {}): Promise<void> {
   watched.changes.length = 0;
 }
 
-const watchesAll = () => (['deployments', 'replicasets', 'pods'] as const).every((kind) => server.watching(kind) === 1);
+const kinds = ['deployments', 'replicasets', 'pods', 'events'] as const;
+const watchesAll = () => kinds.every((kind) => server.watching(kind) === 1);
 const view = () => watched.snapshot('shop', 'web')!;
 const podNames = () => view().pods.map(({ name }) => name);
 const web = { namespace: 'shop', deploymentName: 'web' };
@@ -74,7 +75,7 @@ test('each kind is listed in pages and then watched once from the list on, with 
     allowWatchBookmarks: 'true',
     timeoutSeconds: expect.stringMatching(/^\d+$/),
   });
-  expect(server.asked).toHaveLength(7);
+  expect(server.asked).toHaveLength(9);
 });
 
 test('the view is away until each kind has been listed, and then everything is told at once', async () => {
@@ -195,7 +196,7 @@ test('a Deployment that was deleted while the watch was away is null after the n
   once(({ kind, verb }) => kind === 'deployments' && verb === 'watch', status(410, 'Expired', 'too old'));
   server.endWatches('deployments');
   await until('all are told', () => watched.changes.includes('all'));
-  expect(view()).toEqual({ deployment: null, replicaSets: [], pods: [] });
+  expect(view()).toEqual({ deployment: null, replicaSets: [], pods: [], warnings: [] });
 });
 
 test('a list that breaks off midway leaves the view as it was, and an expired page starts the list anew', async () => {

@@ -89,7 +89,7 @@ test.for([
 
 test("a Deployment that is made anew under its name starts without the former one's ReplicaSets", () => {
   cache.deployments.remove(deployment('web'));
-  expect(cache.snapshot('shop', 'web')).toEqual({ deployment: null, replicaSets: [], pods: [] });
+  expect(cache.snapshot('shop', 'web')).toEqual({ deployment: null, replicaSets: [], pods: [], warnings: [] });
   const again = deployment('web');
   again.metadata!.uid = 'second-uid';
   cache.deployments.set(again);
@@ -115,6 +115,8 @@ test('a pod keeps what tells why it does not come up, of init containers as well
     metadata: failing.metadata,
     status: {
       phase: 'Pending',
+      reason: 'Evicted',
+      message: 'The node was low on memory',
       conditions: [
         { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' },
       ],
@@ -147,6 +149,8 @@ test('a pod keeps what tells why it does not come up, of init containers as well
     name: 'web-1-a',
     replicaSetUid: 'web-1-uid',
     phase: 'Pending',
+    reason: 'Evicted',
+    message: 'The node was low on memory',
     ready: false,
     terminating: true,
     unschedulable: '0/3 nodes are available',
@@ -155,6 +159,7 @@ test('a pod keeps what tells why it does not come up, of init containers as well
         name: 'migrate',
         init: true,
         ready: false,
+        running: false,
         restartCount: 2,
         waiting: { reason: 'CrashLoopBackOff', message: '' },
         terminated: { reason: 'Error', message: '', exitCode: 1, finishedAt: '1970-01-01T00:00:01Z' },
@@ -163,6 +168,7 @@ test('a pod keeps what tells why it does not come up, of init containers as well
         name: 'app',
         init: false,
         ready: false,
+        running: false,
         restartCount: 0,
         waiting: null,
         terminated: { reason: 'OOMKilled', message: 'limit', exitCode: 137, finishedAt: '' },

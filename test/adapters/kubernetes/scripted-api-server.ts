@@ -5,16 +5,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { V1Deployment, V1Pod, V1ReplicaSet } from '@kubernetes/client-node';
+import type { CoreV1Event, V1Deployment, V1Pod, V1ReplicaSet } from '@kubernetes/client-node';
 
-export type Kind = 'deployments' | 'replicasets' | 'pods';
+export type Kind = 'deployments' | 'replicasets' | 'pods' | 'events';
 export type Asked = { kind: Kind; verb: 'list' | 'watch' | 'other'; query: URLSearchParams; request: IncomingMessage };
 type Answer = (response: ServerResponse, asked: Asked) => void;
 
 /** An API server that says what the test tells it to: for what a well-behaved cluster never does. */
 export class ScriptedApiServer {
   readonly asked: Asked[] = [];
-  readonly items: Record<Kind, object[]> = { deployments: [], replicasets: [], pods: [] };
+  readonly items: Record<Kind, object[]> = { deployments: [], replicasets: [], pods: [], events: [] };
   version = 100;
   /** Asked first; answers in place of the ordinary answer. */
   script: (asked: Asked) => Answer | undefined = () => undefined;
@@ -137,4 +137,17 @@ export function pod(name: string, replicaSetName: string, version = 1, ready = t
   const ownerReferences = owner('ReplicaSet', replicaSetName, `${replicaSetName}-uid`);
   const metadata = { namespace: 'shop', name, uid: `${name}-uid`, resourceVersion: String(version), ownerReferences };
   return { metadata, status: { phase: 'Running', conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] } };
+}
+
+/** What Kubernetes warns of about the pod of that name, so many seconds after the epoch. */
+export function podEvent(name: string, podName: string, changes: Partial<CoreV1Event> = {}, seconds = 1): CoreV1Event {
+  return {
+    metadata: { namespace: 'shop', name, uid: `${name}-uid`, resourceVersion: String(seconds) },
+    involvedObject: { kind: 'Pod', name: podName, uid: `${podName}-uid`, fieldPath: 'spec.containers{app}' },
+    type: 'Warning',
+    reason: 'Unhealthy',
+    message: 'Readiness probe failed: connection refused',
+    lastTimestamp: new Date(seconds * 1000),
+    ...changes,
+  };
 }
