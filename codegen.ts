@@ -12,7 +12,7 @@ const config: CodegenConfig = {
       config: {
         // A document is a string that knows its types: any client can send it, and none has to bring graphql along.
         documentMode: 'string',
-        scalars: { DateTime: 'string' },
+        scalars: { DateTime: 'string', JSONObject: 'Record<string, unknown>' },
         strictScalars: true,
         useTypeImports: true,
       },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { KubernetesSettings } from './adapters/kubernetes/kubernetes-clusters.ts';
 import type { OidcSettings } from './adapters/oidc/oidc-sign-in.ts';
+import { webhookFormats, type WebhookSettings } from './adapters/webhook/webhook-receiver.ts';
 import { defaultFailFast } from './domain/pod-failures.ts';
 import type { GraphiqlSettings } from './graphiql/page.ts';
 import type { Limits } from './operations/dependencies.ts';
@@ -16,10 +17,14 @@ export type Config = {
   oidc: OidcSettings;
   /** Applications to register at start; null for none. */
   applicationsFile: string | null;
+  /** Approval policies; null for the built-in ones alone. */
+  policyFile: string | null;
   logLevel: string;
   /** Null where GraphiQL is not served. */
   graphiql: GraphiqlSettings | null;
   limits: Limits;
+  /** Null where nobody outside is told. */
+  webhook: (WebhookSettings & { tokenExpiresSoonMinutes: number }) | null;
 };
 
 /** The settings as they stand in the environment cannot be used; says everything that is wrong with them. */
@@ -47,7 +52,18 @@ const names = z
   )
   .optional();
 
-const environment = z.object({
+/** A bearer of its own, or in the form of Standard Webhooks: 24 bytes and more in base64. */
+const isWebhookSecret = (value: string): boolean =>
+  value.startsWith('whsec_') ? /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(value) : value.length >= 32;
+
+/** Whether others on the way could read it. */
+function isExposed(address: string | undefined): boolean {
+  if (address === undefined || !URL.canParse(address)) return false;
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+const settingsAlone = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
   DATABASE_URL: url('postgresql:', 'postgres:'),
@@ -62,6 +78,7 @@ const environment = z.object({
   OIDC_ROLES_CLAIM: z.string().default('roles'),
   OIDC_GROUPS_CLAIM: z.string().default('groups'),
   APPLICATIONS_FILE: z.string().optional(),
+  POLICY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   GRAPHIQL: z.enum(['true', 'false']).default('false'),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
@@ -69,13 +86,39 @@ const environment = z.object({
   TOKEN_ISSUE_SECONDS: wholeNumber(1, 30),
   REDEPLOYS_PER_MINUTE: wholeNumber(1, 1),
   REDEPLOYS_PER_HOUR: wholeNumber(1, 10),
+  REDEPLOYS_PER_USER_PER_MINUTE: wholeNumber(1, 5),
+  REDEPLOYS_PER_USER_PER_HOUR: wholeNumber(1, 30),
+  BREAK_GLASS_AFTER_MINUTES: wholeNumber(0, 15),
   PATCH_WITHIN_SECONDS: wholeNumber(1, 60),
   ROLLOUT_TIMEOUT_SECONDS: wholeNumber(1, 900),
   VERIFY_TIMEOUT_SECONDS: wholeNumber(1, 300),
   PULL_ERROR_SECONDS: wholeNumber(0, defaultFailFast.pullErrorSeconds),
   CONFIG_ERROR_SECONDS: wholeNumber(0, defaultFailFast.configErrorSeconds),
   CRASH_LOOP_RESTARTS: wholeNumber(1, defaultFailFast.crashLoopRestarts),
+  WEBHOOK_URL: url('https:', 'http:')
+    .refine((value) => !/^\w+:\/\/[^/?#]*@/.test(value), 'must not hold a user or password')
+    .optional(),
+  WEBHOOK_ALLOW_HTTP: z.enum(['true', 'false']).default('false'),
+  WEBHOOK_SECRET: z
+    .string()
+    .refine(isWebhookSecret, 'must have at least 32 characters, after whsec_ in base64')
+    .optional(),
+  WEBHOOK_FORMAT: z.enum(webhookFormats).default('cloudevents'),
+  TOKEN_EXPIRES_SOON_MINUTES: z.coerce.number().int().min(1).max(1440).default(15),
 });
+
+/** What settings demand of each other; told together with what is wrong with each of them. */
+const environment = settingsAlone
+  .refine(({ WEBHOOK_URL, WEBHOOK_SECRET }) => WEBHOOK_URL === undefined || WEBHOOK_SECRET !== undefined, {
+    path: ['WEBHOOK_SECRET'],
+    message: 'is not set, but WEBHOOK_URL is',
+    when: () => true,
+  })
+  .refine(({ WEBHOOK_URL, WEBHOOK_ALLOW_HTTP }) => WEBHOOK_ALLOW_HTTP === 'true' || !isExposed(WEBHOOK_URL), {
+    path: ['WEBHOOK_URL'],
+    message: 'must begin with https:// unless it is on loopback or WEBHOOK_ALLOW_HTTP is true',
+    when: () => true,
+  });
 
 /** The one way to read settings: an empty value counts as none, and every fault is named at once. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
@@ -110,6 +153,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       groupsClaim: settings.OIDC_GROUPS_CLAIM,
     },
     applicationsFile: settings.APPLICATIONS_FILE ?? null,
+    policyFile: settings.POLICY_FILE ?? null,
     logLevel: settings.LOG_LEVEL,
     graphiql: settings.GRAPHIQL === 'true' ? { people: [] } : null,
     limits: {
@@ -118,6 +162,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       tokenIssueSeconds: settings.TOKEN_ISSUE_SECONDS,
       redeploysPerMinute: settings.REDEPLOYS_PER_MINUTE,
       redeploysPerHour: settings.REDEPLOYS_PER_HOUR,
+      redeploysPerUserPerMinute: settings.REDEPLOYS_PER_USER_PER_MINUTE,
+      redeploysPerUserPerHour: settings.REDEPLOYS_PER_USER_PER_HOUR,
+      breakGlassAfterMinutes: settings.BREAK_GLASS_AFTER_MINUTES,
       patchWithinSeconds: settings.PATCH_WITHIN_SECONDS,
       rolloutTimeoutSeconds: settings.ROLLOUT_TIMEOUT_SECONDS,
       verifyTimeoutSeconds: settings.VERIFY_TIMEOUT_SECONDS,
@@ -127,5 +174,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         crashLoopRestarts: settings.CRASH_LOOP_RESTARTS,
       },
     },
+    webhook: webhookOf(settings),
   };
+}
+
+function webhookOf(settings: z.output<typeof environment>): Config['webhook'] {
+  const { WEBHOOK_URL: url, WEBHOOK_SECRET: secret, WEBHOOK_FORMAT: format } = settings;
+  if (url === undefined || secret === undefined) return null;
+  return { url, secret, format, tokenExpiresSoonMinutes: settings.TOKEN_EXPIRES_SOON_MINUTES };
 }

@@ -11,15 +11,21 @@ import { RedisChannels } from './adapters/redis/redis-channels.ts';
 import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
+import { WebhookReceiver } from './adapters/webhook/webhook-receiver.ts';
 import { createApp } from './app.ts';
-import { loadApplications } from './applications-file.ts';
+import { loadApplications, register, registerLater } from './applications-file.ts';
 import { type Config, ConfigError } from './config.ts';
 import { Live } from './graphql/live.ts';
-import { registerApplications, type Registration } from './operations/applications.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
+import { expiringTokensSweep } from './operations/expiring-tokens.ts';
 import { sweepExpiries } from './operations/expiries.ts';
+import { recordLateSuccesses } from './operations/late-successes.ts';
+import { rolloutAnnouncer } from './operations/rollout-announcements.ts';
 import { resumeApprovedTickets } from './operations/issue-tokens.ts';
+import { tidyOutbox } from './operations/outbox.ts';
+import { sendNotifications } from './operations/outbox-sending.ts';
 import { RolloutFollower } from './operations/rollout-follower.ts';
+import { loadPolicies } from './policy-file.ts';
 
 export type Service = {
   url: string;
@@ -28,14 +34,15 @@ export type Service = {
   stop: () => Promise<void>;
 };
 
-/** How often tickets whose tokens are not issued yet are looked for. */
+/** How often what is left undone is looked for. */
 const sweepMs = 1_000;
 
-/** Starts one replica. Throws ConfigError where the database is not fit to serve from. */
+/** Starts one replica. Throws ConfigError where the database or a file that it names is not fit to serve from. */
 export async function startService(config: Config, log: Logger): Promise<Service> {
   const clusters = KubernetesClusters.load(config.kubernetes, log);
-  const registrations =
-    config.applicationsFile === null ? [] : await loadApplications(config.applicationsFile, clusters.names);
+  const applications =
+    config.applicationsFile === null ? null : await loadApplications(config.applicationsFile, clusters.names);
+  const policies = config.policyFile === null ? [] : await loadPolicies(config.policyFile);
   const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
@@ -48,6 +55,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
     log,
     processId,
     limits: config.limits,
+    notifies: config.webhook !== null,
+    policies,
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
     ticketChanges: new RedisTicketChanges(channels),
@@ -60,7 +69,13 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const serving = new AbortController();
   const watching = new AbortController();
   const watches = clusters.run(watching.signal);
-  const loops = [follower.run(serving.signal), live.run(serving.signal), sweep(desk, registrations, serving.signal)];
+  // Apart, so that a cluster that does not answer keeps no token waiting.
+  const sweeps = [
+    sweep(desk, [resumeApprovedTickets, sweepExpiries], serving.signal),
+    sweep(desk, [rolloutAnnouncer(), recordLateSuccesses], serving.signal),
+  ];
+  const loops = [follower.run(serving.signal), live.run(serving.signal), ...sweeps];
+  if (config.webhook) loops.push(tell(desk, config.webhook, serving.signal));
   const end = async (): Promise<void> => {
     await app.close();
     serving.abort();
@@ -75,13 +90,28 @@ export async function startService(config: Config, log: Logger): Promise<Service
   let ending: Promise<void> | undefined;
   const stop = (): Promise<void> => (ending ??= end());
 
-  const { port } = await listen(app.server, config.port, config.host).catch(async (error: unknown) => {
+  const start = async (): Promise<AddressInfo> => {
+    if (applications) {
+      const away = await register(desk, applications);
+      if (away) loops.push(registerLater(desk, applications, away, serving.signal));
+    }
+    return listen(app.server, config.port, config.host);
+  };
+  const { port } = await start().catch(async (error: unknown) => {
     await stop();
     throw error;
   });
   const address = `${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   log.info({ address, processId, clusters: clusters.names }, 'serving');
   return { url: `http://${address}/graphql`, subscriptionsUrl: `ws://${address}/graphql`, stop };
+}
+
+/** Tells the webhook's receiver, however long that one takes: nothing else waits for it. */
+async function tell(desk: Desk, webhook: NonNullable<Config['webhook']>, signal: AbortSignal): Promise<void> {
+  const receiver = new WebhookReceiver(webhook);
+  const works = [expiringTokensSweep(webhook.tokenExpiresSoonMinutes), tidyOutbox];
+  await Promise.all([sendNotifications(desk, receiver, signal), sweep(desk, works, signal)]);
+  await receiver.close();
 }
 
 async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Config): Promise<MikroORM> {
@@ -102,15 +132,13 @@ async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Confi
 }
 
 /** What a crash or an absent dependency left undone is taken up again. */
-async function sweep(desk: Desk, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
-  let isRegistered = registrations.length === 0;
-  const registerFromFile = async () => {
-    if (isRegistered) return;
-    await registerApplications(desk, registrations);
-    isRegistered = true;
-  };
+async function sweep(
+  desk: Desk,
+  works: readonly ((deps: Dependencies) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
-    for (const work of [registerFromFile, resumeApprovedTickets, sweepExpiries]) {
+    for (const work of works) {
       await work(desk).catch((error: unknown) => desk.log.warn({ err: error }, `${work.name} failed`));
     }
     await pause(sweepMs, undefined, { signal }).catch(() => undefined);

@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadApplications } from '../src/applications-file.ts';
+import { ConfigError } from '../src/config.ts';
 import { openTestServices, type TestServices } from './support/service.ts';
 import { Story } from './support/story.ts';
 import { until } from './support/wait.ts';
@@ -24,7 +26,7 @@ const inFile = async (text: string): Promise<string> => {
   await writeFile(file, text);
   return file;
 };
-const load = async (text: string) => loadApplications(await inFile(text), ['one', 'two']);
+const load = async (text: string) => (await loadApplications(await inFile(text), ['one', 'two'])).registrations;
 const faultsOf = (text: string) =>
   load(text).then(
     (applications) => [`no fault but ${JSON.stringify(applications)}`],
@@ -46,6 +48,8 @@ describe('a file of applications', () => {
     businessTags: [{ tagKey: 'critical', tagValue: 'true' }],
     owners: { users: [], groups: ['backend'] },
     targets: [{ cluster: 'one', namespace: 'production', deploymentName: 'web-service-deployment' }],
+    manifest: null,
+    imageRepositories: [],
   };
 
   test('is YAML, or JSON', async () => {
@@ -107,8 +111,49 @@ describe('a service with a file of applications', () => {
     await expect(services.start({ APPLICATIONS_FILE })).rejects.toThrow(/there is no cluster elsewhere/);
   });
 
+  const here = () => yaml.replace('cluster: one', `cluster: ${services.cluster.contextName}`);
+  const register = (story: Story, name: string, deploymentName: string) =>
+    story.get('grace', 'mutation ($input: RegisterApplicationInput!) { registerApplication(input: $input) { name } }', {
+      input: { name, owners: { users: ['alice'] }, targets: [{ namespace: 'production', deploymentName }] },
+    });
+
+  test('does not start where the registry has given targets to others, and names every one of them', async () => {
+    const story = await Story.open(services, await services.start());
+    await register(story, 'first', 'first-deployment');
+    await register(story, 'second', 'second-deployment');
+    const [, entry] = here().split('applications:\n');
+    const both = ['first', 'second'].map((name) => entry!.replaceAll('web-service', name).replace(name, `my-${name}`));
+    const APPLICATIONS_FILE = await inFile(`applications:\n${both.join('')}`);
+    const error = await services.start({ APPLICATIONS_FILE }).then(
+      () => new Error('it started'),
+      (reason: Error) => reason,
+    );
+    expect(error).toBeInstanceOf(ConfigError);
+    const { contextName } = services.cluster;
+    expect(error.message.split('\n').slice(1)).toEqual([
+      `target ${contextName}/production/first-deployment of my-first belongs to first`,
+      `target ${contextName}/production/second-deployment of my-second belongs to second`,
+    ]);
+  });
+
+  test('tries less and less often what cannot be registered, and says why', async () => {
+    const lines: { msg: string; err: { message: string }; retryAfterSeconds: number }[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    const APPLICATIONS_FILE = await inFile(here());
+    await services.cluster.relay.close();
+    try {
+      await services.start({ APPLICATIONS_FILE }, log);
+      const tries = () => lines.filter(({ msg }) => msg === 'applications not registered yet');
+      await until('it has tried three times', () => tries().length >= 3);
+      expect(tries().map(({ retryAfterSeconds }) => retryAfterSeconds)).toEqual([0.5, 1, 2]);
+      for (const { err } of tries()) expect(err.message).toMatch(/cannot be identified: cluster .* is away/);
+    } finally {
+      await services.cluster.relay.serve();
+    }
+  });
+
   test('starts while its cluster is away, and registers what the file names as soon as it is back', async () => {
-    const APPLICATIONS_FILE = await inFile(yaml.replace('cluster: one', `cluster: ${services.cluster.contextName}`));
+    const APPLICATIONS_FILE = await inFile(here());
     await services.cluster.relay.close();
     const service = await services.start({ APPLICATIONS_FILE });
     const story = await Story.open(services, service);

@@ -34,6 +34,7 @@ test('what must be set is enough, and everything else has a sound default', () =
       rolesClaim: 'roles',
       groupsClaim: 'groups',
     },
+    policyFile: null,
     logLevel: 'info',
     graphiql: null,
     limits: {
@@ -42,6 +43,9 @@ test('what must be set is enough, and everything else has a sound default', () =
       tokenIssueSeconds: 30,
       redeploysPerMinute: 1,
       redeploysPerHour: 10,
+      redeploysPerUserPerMinute: 5,
+      redeploysPerUserPerHour: 30,
+      breakGlassAfterMinutes: 15,
       patchWithinSeconds: 60,
       rolloutTimeoutSeconds: 900,
       verifyTimeoutSeconds: 300,
@@ -65,7 +69,10 @@ test('every setting is taken over', () => {
     OIDC_GROUPS_CLAIM: 'teams',
     LOG_LEVEL: 'debug',
     GRAPHIQL: 'true',
+    POLICY_FILE: '/etc/policy.yaml',
     TOKEN_HOURS: '0.5',
+    BREAK_GLASS_AFTER_MINUTES: '0',
+    REDEPLOYS_PER_USER_PER_HOUR: '3',
     ROLLOUT_TIMEOUT_SECONDS: '60',
     PULL_ERROR_SECONDS: '0',
   });
@@ -76,8 +83,15 @@ test('every setting is taken over', () => {
     kubernetes: { kubeconfig: '/etc/kubeconfig', contexts: ['main', 'spare'], namespaces: ['production'] },
     oidc: { audience: 'desk', usernameClaim: 'email', rolesClaim: 'realm_access.roles', groupsClaim: 'teams' },
     logLevel: 'debug',
+    policyFile: '/etc/policy.yaml',
     graphiql: { people: [] },
-    limits: { tokenHours: 0.5, rolloutTimeoutSeconds: 60, failFast: { pullErrorSeconds: 0 } },
+    limits: {
+      tokenHours: 0.5,
+      breakGlassAfterMinutes: 0,
+      redeploysPerUserPerHour: 3,
+      rolloutTimeoutSeconds: 60,
+      failFast: { pullErrorSeconds: 0 },
+    },
   });
 });
 
@@ -124,6 +138,9 @@ test.for([
   ['PENDING_TICKET_HOURS', '-1'],
   ['REDEPLOYS_PER_MINUTE', '0'],
   ['REDEPLOYS_PER_HOUR', 'Infinity'],
+  ['REDEPLOYS_PER_USER_PER_MINUTE', '0'],
+  ['REDEPLOYS_PER_USER_PER_HOUR', '0'],
+  ['BREAK_GLASS_AFTER_MINUTES', '-1'],
   ['PATCH_WITHIN_SECONDS', '0'],
   ['ROLLOUT_TIMEOUT_SECONDS', '0'],
   ['VERIFY_TIMEOUT_SECONDS', '0'],
@@ -151,4 +168,67 @@ test('no fault repeats the value: it may hold a password', () => {
 
 test('what the environment holds besides is none of its business', () => {
   expect(readConfig({ ...enough, PATH: '/bin', HOME: undefined })).toEqual(readConfig(enough));
+});
+
+describe('the webhook', () => {
+  const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
+  const webhook = { WEBHOOK_URL: 'https://hooks.test/in', WEBHOOK_SECRET: secret };
+
+  test('is off without an address, whatever else is set', () => {
+    expect(readConfig(enough).webhook).toBeNull();
+    expect(readConfig({ ...enough, ...webhook, WEBHOOK_URL: '' }).webhook).toBeNull();
+  });
+
+  test('needs no more than address and secret', () => {
+    const standard = { url: webhook.WEBHOOK_URL, secret, format: 'cloudevents', tokenExpiresSoonMinutes: 15 };
+    expect(readConfig({ ...enough, ...webhook }).webhook).toEqual(standard);
+    const chosen = { WEBHOOK_FORMAT: 'slack', TOKEN_EXPIRES_SOON_MINUTES: '30' };
+    expect(readConfig({ ...enough, ...webhook, ...chosen }).webhook).toEqual({
+      ...standard,
+      format: 'slack',
+      tokenExpiresSoonMinutes: 30,
+    });
+  });
+
+  test.for(['https://hooks.test', 'http://127.0.0.1:1', 'http://localhost:1', 'http://[::1]:1', 'http://127.9.9.9'])(
+    'may be at %s',
+    (address) => {
+      expect(readConfig({ ...enough, ...webhook, WEBHOOK_URL: address }).webhook?.url).toBe(address);
+    },
+  );
+
+  test.for(['http://hooks.test', 'http://10.0.0.1', 'http://127.0.0.1.nip.test', 'http://localhost.test'])(
+    'may be at %s only where that is allowed',
+    (address) => {
+      expect(faultsOf({ ...enough, ...webhook, WEBHOOK_URL: address })).toEqual([
+        expect.stringMatching(/^WEBHOOK_URL must begin with https:/),
+      ]);
+      expect(faultsOf({ ...enough, ...webhook, WEBHOOK_URL: address, WEBHOOK_ALLOW_HTTP: 'true' })).toEqual([]);
+    },
+  );
+
+  test.for([
+    ['WEBHOOK_URL', 'ftp://hooks.test'],
+    ['WEBHOOK_URL', 'https://user:password@hooks.test'],
+    ['WEBHOOK_SECRET', 'a'.repeat(31)],
+    ['WEBHOOK_SECRET', `whsec_${'A'.repeat(31)}`],
+    ['WEBHOOK_SECRET', `whsec_${'not in base64 at all '.repeat(3)}`],
+    ['WEBHOOK_SECRET', ''],
+    ['WEBHOOK_FORMAT', 'teams'],
+    ['WEBHOOK_ALLOW_HTTP', 'yes'],
+    ['TOKEN_EXPIRES_SOON_MINUTES', '0'],
+    ['TOKEN_EXPIRES_SOON_MINUTES', '1441'],
+  ] as const)('%s cannot be "%s", and the fault tells neither address nor secret', ([name, value]) => {
+    const faults = faultsOf({ ...enough, ...webhook, [name]: value });
+    expect(faults).toEqual([expect.stringMatching(`^${name} `)]);
+    expect(faults.join()).not.toMatch(/hooks\.test|whsec_C2FV|password@|aaaa/);
+  });
+
+  test('its faults are named with all the others', () => {
+    expect(
+      faultsOf({ WEBHOOK_URL: 'http://hooks.test' })
+        .map((fault) => fault.replace(/ .*/, ''))
+        .sort(),
+    ).toEqual(['DATABASE_URL', 'OIDC_ISSUER', 'REDIS_URL', 'WEBHOOK_SECRET', 'WEBHOOK_URL']);
+  });
 });

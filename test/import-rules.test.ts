@@ -20,7 +20,8 @@ const rooms: Record<string, readonly string[]> = {
   'web-sockets': ['domain', 'operations', 'graphql', 'sign-in-expiry'],
   app: ['domain', 'operations', 'graphiql', 'graphql', 'rest', 'server-sent-events', 'web-sockets'],
   'applications-file': ['domain', 'operations', 'config'],
-  service: ['domain', 'operations', 'graphql', 'adapters', 'config', 'applications-file', 'app'],
+  'policy-file': ['domain', 'config'],
+  service: ['domain', 'operations', 'graphql', 'adapters', 'config', 'applications-file', 'policy-file', 'app'],
   main: ['config', 'logger', 'service'],
   sandbox: ['config', 'logger', 'service', 'documents'],
 };
@@ -39,7 +40,7 @@ const technologies: Record<string, readonly string[]> = {
   'graphql-yoga': ['app.ts', 'server-sent-events.ts'],
   ioredis: ['adapters/redis'],
   jose: ['adapters/oidc'],
-  undici: ['adapters/kubernetes'],
+  undici: ['adapters/kubernetes', 'adapters/webhook'],
   ws: ['app.ts', 'web-sockets.ts'],
 };
 

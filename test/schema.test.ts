@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import {
   execute,
   getNamedType,
@@ -19,7 +19,7 @@ import {
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { auditKinds } from '../src/domain/audit-facts.ts';
-import type { RolloutEvent } from '../src/domain/rollout.ts';
+import type { PodFailure, RolloutEvent } from '../src/domain/rollout.ts';
 import { schema } from '../src/graphql/schema.ts';
 
 const types = Object.values(schema.getTypeMap()).filter(({ name }) => !name.startsWith('__'));
@@ -105,7 +105,7 @@ describe('the names that clients are written against', () => {
     ['Target', 'cluster namespace deploymentName'],
     ['Query', 'viewer application applications ticket tickets token tokens operation operations auditRecords node'],
     ['Mutation', 'createTicket approve reject cancelTicket completeTicket redeploy revokeToken'],
-    ['Mutation', 'registerApplication unregisterApplication'],
+    ['Mutation', 'registerApplication unregisterApplication breakGlass reviewBreakGlass'],
     ['Subscription', 'rolloutStatus'],
   ] as const)('%s has %s', ([type, names]) => {
     expect(fieldNames(type)).toEqual(expect.arrayContaining(names.split(/\s+/)));
@@ -118,7 +118,7 @@ describe('the names that clients are written against', () => {
     ['RolloutStatus', 'STARTED PROGRESSING VERIFYING COMPLETED FAILED TIMED_OUT SUPERSEDED'],
     ['RolloutStrategy', 'RollingUpdate Recreate'],
     ['WorkOrderKey', 'APPLICATION_REDEPLOY'],
-    ['Role', 'APPLICATION_DEPLOYER APPROVER AUDITOR ADMIN'],
+    ['Role', 'APPLICATION_DEPLOYER APPROVER AUDITOR ADMIN BREAK_GLASS'],
   ] as const)('%s is one of %s', ([name, values]) => {
     const type = schema.getType(name);
     const named = isEnumType(type) ? type.getValues().map((value) => value.name) : [];
@@ -167,20 +167,20 @@ describe('a rollout event is the same for every subscriber', () => {
     at: new Date('2025-08-22T10:00:00.000Z'),
     status: 'PROGRESSING',
     message: 'as Kubernetes says',
-    replicas: { desired: 3, updated: 2, ready: 1, available: 3, old: 1 },
+    replicas: { desired: 5, updated: 4, ready: 2, available: 3, old: 1 },
     newPods: ['web-1'],
-    newPodCount: 1,
+    newPodCount: 101,
     terminatedPods: ['web-0'],
-    terminatedPodCount: 1,
+    terminatedPodCount: 102,
     failures: [
       {
         pod: 'web-1',
-        container: null,
-        reason: 'Unschedulable',
-        message: 'no nodes',
-        exitCode: null,
-        restarts: 0,
-        isDoomed: false,
+        container: 'web',
+        reason: 'CrashLoopBackOff',
+        message: 'back-off 10s restarting',
+        exitCode: 137,
+        restarts: 4,
+        isDoomed: true,
       },
     ],
   };
@@ -210,7 +210,15 @@ describe('a rollout event is the same for every subscriber', () => {
     );
     const answer = await ask(undefined);
     expect(answer.errors).toBeUndefined();
-    expect(answer.data).toMatchObject({ event: { sequence: 7, replicas: event.replicas, newPods: ['web-1'] } });
+    const [{ isDoomed: doomed, ...failure }] = event.failures as [PodFailure];
+    expect(answer.data).toMatchObject({
+      event: {
+        ...event,
+        operationId: Buffer.from(`RedeployOperation:${event.operationId}`).toString('base64'),
+        at: '2025-08-22T10:00:00.000Z',
+        failures: [{ ...failure, doomed }],
+      },
+    });
     expect(await ask(anybody)).toEqual(answer);
   });
 });
@@ -223,4 +231,23 @@ test('fields of one name have one type in every kind of audit record, so that on
     }
   }
   expect([...typesOf].filter(([, several]) => several.size > 1)).toEqual([]);
+});
+
+test('whatever has a name in the schema is asked for, by that name, in some test', async () => {
+  const files = await Array.fromAsync(glob('**/*.ts', { cwd: import.meta.dirname }));
+  const texts = await Promise.all(
+    files.filter((file) => file !== 'schema.test.ts').map((file) => readFile(new URL(file, import.meta.url), 'utf8')),
+  );
+  const words = new Set(texts.flatMap((text) => text.match(/\w+/g) ?? []));
+  const namesIn = (type: GraphQLNamedType): string[] => [
+    ...(isEnumType(type) ? type.getValues() : []).map(({ name }) => name),
+    ...Object.keys(isInputObjectType(type) ? type.getFields() : {}),
+    ...Object.values(outputFields(type)).flatMap(({ name, args }) => [name, ...args.map((arg) => arg.name)]),
+  ];
+  const untested = types.flatMap((type) =>
+    namesIn(type)
+      .filter((name) => !words.has(name))
+      .map((name) => `${type.name}.${name}`),
+  );
+  expect(untested).toEqual([]);
 });

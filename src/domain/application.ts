@@ -14,6 +14,8 @@ const ApplicationSchema = defineEntity({
     owners: p.json<Owners>(),
     /** The Deployment to create where it is missing. */
     manifest: p.json<object>().nullable(),
+    /** Repositories that an image may be changed to, beside the one that it has. */
+    imageRepositories: p.json<string[]>().defaultRaw(`'[]'`),
     targets: () => p.oneToMany(ApplicationTarget).mappedBy('application').orphanRemoval().orderBy({ position: 'asc' }),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
@@ -46,6 +48,3 @@ export class ApplicationTarget extends ApplicationTargetSchema.class {
   }
 }
 ApplicationTargetSchema.setClass(ApplicationTarget);
-
-export const isCritical = (tags: readonly BusinessTag[]): boolean =>
-  tags.some(({ tagKey, tagValue }) => tagKey === 'critical' && tagValue === 'true');

@@ -1,3 +1,4 @@
+import type { AppliedPolicy } from './approval-policy.ts';
 import type { BusinessTag } from './application.ts';
 import type { Target } from './cluster.ts';
 import type { Owners } from './permissions.ts';
@@ -8,30 +9,55 @@ export type AuditLevel = (typeof auditLevels)[number];
 
 /** What each kind of record tells beside who, when and on what. Grows by adding a line here, in the levels and in the messages. */
 export type AuditData = {
-  TICKET_CREATE: { category: string; reason: string; applications: string[]; approvalsRequired: number };
-  TICKET_APPROVE: { comment: string | null; approvals: number; approvalsRequired: number };
+  TICKET_CREATE: {
+    category: string;
+    reason: string;
+    applications: string[];
+    approvalsRequired: number;
+    /** The approval policy that applied, and its hash; both absent in records from before there were any. */
+    policy?: AppliedPolicy;
+    policyHash?: string;
+  };
+  TICKET_APPROVE: {
+    comment: string | null;
+    approvals: number;
+    approvalsRequired: number;
+    /** The policy's groups that the person was in, and what it still missed; absent in records from before. */
+    groups?: string[];
+    missing?: string[];
+  };
   TICKET_REJECT: { comment: string | null };
   TICKET_CANCEL: { reason: string | null };
   TICKET_EXPIRE: { decideBy: string };
   TICKET_COMPLETE: { result: string; summary: string | null };
   TICKET_FAIL: { reason: string };
+  /** What the policy still missed when the requester took the tokens alone. */
+  TICKET_BREAK_GLASS: { reason: string; missing: string[] };
+  TICKET_REVIEW: { comment: string };
+  TICKET_COMPLETE_REQUEST: { summary: string | null };
   ENTRY_CREATE: {
     businessTags: BusinessTag[];
     targets: Target[];
+    /** Of the manifest as it was approved; absent in records from before it was told. */
+    manifestHash?: string | null;
     expectedEffect: string | null;
     rollbackPlan: string | null;
   };
   ENTRY_PROCESS: { expires: string };
   ENTRY_SUCCESS: { expires: string };
   ENTRY_FAILED: { reason: string };
-  TOKEN_CREATE: { expires: string };
+  /** The ticket whose token for the same application was running; absent in records from before it was told. */
+  TOKEN_CREATE: { expires: string; runningTicketNo?: string | null };
   TOKEN_USE: { expires: string };
   TOKEN_EXPIRE: { expires: string };
+  TOKEN_USED_UP: { uses: number };
   TOKEN_REVOKE: { reason: string };
   TOKEN_RESTORE: { expires: string };
   TOKEN_STRAY: { user: string; reason: string };
   REDEPLOY_START: {
     type: string;
+    /** Of an image update the images, of a rollback the revision. Absent in records from before there were any. */
+    change?: string | null;
     reason: string | null;
     deploymentName: string;
     strategy: string;
@@ -41,8 +67,15 @@ export type AuditData = {
   REDEPLOY_PROGRESS: { status: string; message: string };
   REDEPLOY_SUCCESS: { durationSeconds: number; currentImage: string; currentReplicas: number };
   REDEPLOY_FAILED: { status: string; errorMessage: string; durationSeconds: number };
+  REDEPLOY_LATE_SUCCESS: { verdict: string };
   OPERATION_TAKE_OVER: { follower: string; fence: number };
-  DEPLOYMENT_UPDATE: { deploymentName: string; generation: number; resourceVersion: string; restartedAt: string };
+  DEPLOYMENT_UPDATE: {
+    deploymentName: string;
+    generation: number;
+    resourceVersion: string;
+    restartedAt: string | null;
+  };
+  DEPLOYMENT_CREATE: { deploymentName: string; generation: number; resourceVersion: string };
   REPLICASET_CREATE: { replicaSet: string; revision: number };
   POD_CHANGES: { newPods: string[]; terminatedPods: string[]; newPodCount: number; terminatedPodCount: number };
   ROLLOUT_STATUS: {
@@ -54,7 +87,15 @@ export type AuditData = {
     available: number;
     old: number;
   };
-  APPLICATION_REGISTER: { businessTags: BusinessTag[]; owners: Owners; targets: Target[]; isNew: boolean };
+  APPLICATION_REGISTER: {
+    businessTags: BusinessTag[];
+    owners: Owners;
+    targets: Target[];
+    /** Both absent in records from before they were told. */
+    imageRepositories?: string[];
+    manifestHash?: string | null;
+    isNew: boolean;
+  };
   APPLICATION_UNREGISTER: { reason: string | null };
   REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
 };
@@ -70,6 +111,9 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   TICKET_EXPIRE: 'TICKET',
   TICKET_COMPLETE: 'TICKET',
   TICKET_FAIL: 'TICKET',
+  TICKET_BREAK_GLASS: 'TICKET',
+  TICKET_REVIEW: 'TICKET',
+  TICKET_COMPLETE_REQUEST: 'TICKET',
   ENTRY_CREATE: 'ENTRY',
   ENTRY_PROCESS: 'ENTRY',
   ENTRY_SUCCESS: 'ENTRY',
@@ -77,6 +121,7 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   TOKEN_CREATE: 'TOKEN',
   TOKEN_USE: 'TOKEN',
   TOKEN_EXPIRE: 'TOKEN',
+  TOKEN_USED_UP: 'TOKEN',
   TOKEN_REVOKE: 'TOKEN',
   TOKEN_RESTORE: 'TOKEN',
   TOKEN_STRAY: 'TOKEN',
@@ -84,8 +129,10 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   REDEPLOY_PROGRESS: 'OPERATION',
   REDEPLOY_SUCCESS: 'OPERATION',
   REDEPLOY_FAILED: 'OPERATION',
+  REDEPLOY_LATE_SUCCESS: 'OPERATION',
   OPERATION_TAKE_OVER: 'OPERATION',
   DEPLOYMENT_UPDATE: 'KUBERNETES',
+  DEPLOYMENT_CREATE: 'KUBERNETES',
   REPLICASET_CREATE: 'KUBERNETES',
   POD_CHANGES: 'KUBERNETES',
   ROLLOUT_STATUS: 'KUBERNETES',
@@ -99,28 +146,42 @@ const list = (names: readonly string[]): string => (names.length === 0 ? 'none' 
 
 const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => string } = {
   TICKET_CREATE: (d) => `asked for an emergency redeploy of ${list(d.applications)} (${d.category}): ${d.reason}`,
-  TICKET_APPROVE: (d) => `approved, ${d.approvals} of ${d.approvalsRequired}${d.comment ? `: ${d.comment}` : ''}`,
+  TICKET_APPROVE: (d) => {
+    // With groups it may take more people than the fewest who could fulfil the policy.
+    const missing = d.missing?.some((one) => one.includes(' of ')) ? ` (missing ${list(d.missing)})` : '';
+    const required = Math.max(d.approvals, d.approvalsRequired);
+    return `approved, ${d.approvals} of ${required}${missing}${d.comment ? `: ${d.comment}` : ''}`;
+  },
   TICKET_REJECT: (d) => `rejected${d.comment ? `: ${d.comment}` : ''}`,
   TICKET_CANCEL: (d) => `cancelled${d.reason ? `: ${d.reason}` : ''}`,
   TICKET_EXPIRE: (d) => `expired: nobody decided until ${d.decideBy}`,
   TICKET_COMPLETE: (d) => `completed, ${d.result}${d.summary ? `: ${d.summary}` : ''}`,
   TICKET_FAIL: (d) => `failed: ${d.reason}`,
+  TICKET_BREAK_GLASS: (d) => `broke the glass, approval missing of ${list(d.missing)}: ${d.reason}`,
+  TICKET_REVIEW: (d) => `reviewed the broken glass: ${d.comment}`,
+  TICKET_COMPLETE_REQUEST: (d) => `asked to complete it${d.summary ? `: ${d.summary}` : ''}`,
   ENTRY_CREATE: (d, s) => `entry for ${s}, tagged ${list(d.businessTags.map((t) => `${t.tagKey}:${t.tagValue}`))}`,
   ENTRY_PROCESS: (d, s) => `redeploy of ${s} granted until ${d.expires}`,
   ENTRY_SUCCESS: (d, s) => `token for ${s} issued, valid until ${d.expires}`,
   ENTRY_FAILED: (d, s) => `no token for ${s}: ${d.reason}`,
-  TOKEN_CREATE: (d, s) => `token for ${s} created, valid until ${d.expires}`,
+  TOKEN_CREATE: (d, s) =>
+    `token for ${s} created, valid until ${d.expires}${d.runningTicketNo ? `, beside that of ticket ${d.runningTicketNo}` : ''}`,
   TOKEN_USE: (_, s) => `token for ${s} used`,
   TOKEN_EXPIRE: (d, s) => `token for ${s} expired at ${d.expires}`,
+  TOKEN_USED_UP: (d, s) => `token for ${s} used up: ${d.uses} of ${d.uses} uses`,
   TOKEN_REVOKE: (d, s) => `token for ${s} revoked: ${d.reason}`,
   TOKEN_RESTORE: (d, s) => `token for ${s} written to Redis again, valid until ${d.expires}`,
   TOKEN_STRAY: (d, s) => `token of ${d.user} for ${s} removed from Redis: ${d.reason}`,
-  REDEPLOY_START: (d, s) => `redeploy of ${s} started (${d.type}, ${d.strategy})${d.reason ? `: ${d.reason}` : ''}`,
+  REDEPLOY_START: (d, s) =>
+    `redeploy of ${s} started (${d.type}${d.change ? ` ${d.change}` : ''}, ${d.strategy})${d.reason ? `: ${d.reason}` : ''}`,
   REDEPLOY_PROGRESS: (d, s) => `redeploy of ${s} is ${d.status}: ${d.message}`,
   REDEPLOY_SUCCESS: (d, s) => `redeploy of ${s} completed in ${d.durationSeconds} s`,
   REDEPLOY_FAILED: (d, s) => `redeploy of ${s} ended ${d.status} after ${d.durationSeconds} s: ${d.errorMessage}`,
+  REDEPLOY_LATE_SUCCESS: (d, s) => `redeploy of ${s}, ${d.verdict} before, came up after all`,
   OPERATION_TAKE_OVER: (d, s) => `redeploy of ${s} is followed by ${d.follower} now`,
-  DEPLOYMENT_UPDATE: (d) => `Deployment ${d.deploymentName} restarted, generation ${d.generation}`,
+  DEPLOYMENT_UPDATE: (d) =>
+    `Deployment ${d.deploymentName} ${d.restartedAt ? 'restarted' : 'rolled back'}, generation ${d.generation}`,
+  DEPLOYMENT_CREATE: (d) => `Deployment ${d.deploymentName} created, generation ${d.generation}`,
   REPLICASET_CREATE: (d) => `ReplicaSet ${d.replicaSet} is revision ${d.revision}`,
   POD_CHANGES: (d) =>
     `${d.newPodCount} new pods: ${list(d.newPods)}; ${d.terminatedPodCount} terminated: ${list(d.terminatedPods)}`,

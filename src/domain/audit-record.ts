@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { defineEntity, p } from '@mikro-orm/core';
-import canonicalize from 'canonicalize';
 import { type AuditKind, type AuditLevel } from './audit-facts.ts';
+import { canonicalHash } from './canonical-hash.ts';
 
 const AuditRecordSchema = defineEntity({
   name: 'AuditRecord',
@@ -58,8 +57,7 @@ export type AuditContent = {
  * so that a record cannot be altered, left out or moved without every later hash telling.
  */
 export function hashAuditRecord(content: AuditContent): string {
-  const canonical = canonicalize({ ...content, at: content.at.toISOString() });
-  return createHash('sha256').update(canonical!).digest('hex');
+  return canonicalHash({ ...content, at: content.at.toISOString() });
 }
 
 const RefusalTallySchema = defineEntity({

@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { AuditFact } from './audit-facts.ts';
-import { Ticket, TicketEntry } from './ticket.ts';
+import { TicketEntry } from './ticket-entry.ts';
+import { Ticket } from './ticket.ts';
 
 const GrantSchema = defineEntity({
   name: 'Grant',
@@ -28,12 +29,14 @@ const GrantSchema = defineEntity({
     uses: p.integer().default(0),
     /** Null: as many as the time allows. */
     maxUses: p.integer().nullable(),
+    /** Taken by its holder alone, without the approvals that the ticket needed. */
+    breakGlass: p.boolean().default(false),
   },
 });
 
 /**
  * The authority behind a redeploy token: one person's right to redeploy one application until `expires`.
- * Redis only holds a copy. Spending is a conditional UPDATE (operations/tokens), never a change of this object.
+ * Redis only holds a copy. Spending is a conditional UPDATE (operations/token-spending), never a change of this object.
  */
 export class Grant extends GrantSchema.class {
   isLive(now: Date): boolean {
@@ -49,6 +52,12 @@ export class Grant extends GrantSchema.class {
     this.revokedReason = reason;
     this.endedAt = at;
     return { kind: 'TOKEN_REVOKE', reason };
+  }
+
+  /** Its last use is spent and cannot be given back any more. */
+  useUp(at: Date): AuditFact<'TOKEN_USED_UP'> {
+    this.endedAt = at;
+    return { kind: 'TOKEN_USED_UP', uses: this.maxUses! };
   }
 
   /** Its time is over; that was at `expires`, whenever it is noticed. */
@@ -68,3 +77,6 @@ export function whyNotLive(grant: Liveness, now: Date): string | null {
   if (grant.maxUses != null && grant.uses >= grant.maxUses) return 'is used up';
   return null;
 }
+
+/** The same of a row, exact on PostgreSQL's clock. */
+export const isLiveInSql = `revoked_at is null and expires > clock_timestamp() and (max_uses is null or uses < max_uses)`;

@@ -1,14 +1,17 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { AuditFact } from './audit-facts.ts';
-import type { DeploymentSnapshot } from './cluster.ts';
+import type { DeploymentSnapshot, PodTemplate } from './cluster.ts';
 import { Grant } from './grant.ts';
+import type { ContainerImage } from './images.ts';
+import type { RedeployWarning } from './redeploy-warnings.ts';
 import type { PodFailure, RolloutState, RolloutStatus } from './rollout.ts';
 import { rolloutTransitions, unfinishedStatuses } from './rollout.ts';
 import type { Attempt, Verdict } from './rollout-verdict.ts';
-import { Ticket, TicketEntry } from './ticket.ts';
+import { TicketEntry } from './ticket-entry.ts';
+import { Ticket } from './ticket.ts';
 import { followTransition, isFinal } from './transitions.ts';
 
-export const redeployTypes = ['RESTART'] as const;
+export const redeployTypes = ['RESTART', 'IMAGE_UPDATE', 'ROLLBACK', 'CREATE'] as const;
 export type RedeployType = (typeof redeployTypes)[number];
 
 const unfinished = `rollout_status in (${unfinishedStatuses.map((status) => `'${status}'`).join(', ')})`;
@@ -27,6 +30,13 @@ const OperationSchema = defineEntity({
   indexes: [
     { properties: ['followedUntil'], name: 'operation_unfollowed_index', where: unfinished },
     { properties: ['applicationName', 'operationStartTime'], name: 'operation_application_index' },
+    { properties: ['issuer', 'subject', 'operationStartTime'], name: 'operation_user_index' },
+    { properties: ['operationStartTime'], name: 'operation_unannounced_index', where: 'announced_at is null' },
+    {
+      properties: ['operationEndTime'],
+      name: 'operation_unsuccessful_index',
+      where: 'success = false and succeeded_late_at is null',
+    },
   ],
   properties: {
     /** Time-ordered (UUID version 7). */
@@ -48,14 +58,23 @@ const OperationSchema = defineEntity({
     requestId: p.text().nullable(),
     requestHash: p.text(),
 
-    // What the patch is computed from, stored before it is sent.
-    deploymentUid: p.text(),
-    resourceVersion: p.text(),
+    // What the change is computed from, stored before it is sent.
+    /** Both null where the Deployment is to be created; the uid then comes with it. */
+    deploymentUid: p.text().nullable(),
+    resourceVersion: p.text().nullable(),
+    /** IMAGE_UPDATE: what the named containers get. */
+    images: p.json<ContainerImage[]>().nullable(),
+    /** ROLLBACK: the revision that was asked for, its template, and the hash of the one that it replaces. */
+    rollbackTo: p.integer().nullable(),
+    podTemplate: p.json<PodTemplate>().nullable(),
+    templateHash: p.text().nullable(),
     progressingBefore: p.text().nullable(),
     previousImage: p.text(),
     previousReplicas: p.integer(),
     rolloutStrategy: p.text(),
     operationStartTime: p.datetime(3),
+    /** What was risky about it, as it was known before. */
+    warnings: p.json<RedeployWarning[]>().defaultRaw(`'[]'`),
 
     // What became of it.
     rolloutStatus: p.text().$type<RolloutStatus>(),
@@ -65,6 +84,9 @@ const OperationSchema = defineEntity({
     generation: p.integer().nullable(),
     revision: p.integer().nullable(),
     newReplicaSet: p.text().nullable(),
+    /** When the first new pod was seen, and when Kubernetes called the rollout done. */
+    firstPodAt: p.datetime(3).nullable(),
+    availableAt: p.datetime(3).nullable(),
     verifyingSince: p.datetime(3).nullable(),
     currentImage: p.text().nullable(),
     currentReplicas: p.integer().nullable(),
@@ -75,6 +97,10 @@ const OperationSchema = defineEntity({
     newPods: p.json<string[]>(),
     terminatedPods: p.json<string[]>(),
     failures: p.json<PodFailure[]>(),
+    /** The rollout came up after all, when the verdict had been given. */
+    succeededLateAt: p.datetime(3).nullable(),
+    /** When Kubernetes' Events about start and verdict stood on the Deployment, or could not be written for good. */
+    announcedAt: p.datetime(3).nullable(),
     /** Old pods seen so far, so that a successor knows which of them are gone. */
     oldPods: p.json<string[]>(),
 
@@ -100,29 +126,36 @@ export class Operation extends OperationSchema.class {
   }
 
   /** The patch stands in the cluster: the object or one of its ReplicaSets carries this operation's id. */
-  land(deployment: DeploymentSnapshot, at: Date): AuditFact<'DEPLOYMENT_UPDATE'> {
+  land(deployment: DeploymentSnapshot, at: Date): AuditFact<'DEPLOYMENT_UPDATE' | 'DEPLOYMENT_CREATE'> {
     if (this.landedAt) throw new Error(`operation ${this.id} has landed already`);
     this.landedAt = at;
+    this.deploymentUid = deployment.uid;
     // Found by its ReplicaSet only: the template that stands there now is somebody's newer one, of a later generation.
-    const isReplaced = deployment.templateOperationId !== this.id;
+    const { operationId, templateOperationId } = deployment;
+    const isReplaced = (this.type === 'ROLLBACK' ? operationId : templateOperationId) !== this.id;
     this.generation = deployment.generation - Number(isReplaced);
     this.currentImage = imagesOf(deployment);
     this.currentReplicas = deployment.replicas;
-    return {
-      kind: 'DEPLOYMENT_UPDATE',
-      deploymentName: this.deploymentName,
-      generation: deployment.generation,
-      resourceVersion: deployment.resourceVersion,
-      restartedAt: toWholeSeconds(this.operationStartTime),
-    };
+    const { generation, resourceVersion } = deployment;
+    const fact = { deploymentName: this.deploymentName, generation, resourceVersion };
+    if (this.type === 'CREATE') return { kind: 'DEPLOYMENT_CREATE', ...fact };
+    const restartedAt = this.type === 'ROLLBACK' ? null : toWholeSeconds(this.operationStartTime);
+    return { kind: 'DEPLOYMENT_UPDATE', ...fact, restartedAt };
+  }
+
+  /** There is nothing to change: it is COMPLETED, and no pod is touched. */
+  skip(state: RolloutState, at: Date): AuditFact[] {
+    this.currentImage = this.previousImage;
+    this.currentReplicas = this.previousReplicas;
+    return this.record(state, at);
   }
 
   /** What the verdict is about; to be asked only of a landed operation. */
-  attempt(doomedSince: Date | null): Attempt {
+  attempt(failures: readonly PodFailure[] = this.failures): Attempt {
     return {
       operationId: this.id,
       deploymentName: this.deploymentName,
-      deploymentUid: this.deploymentUid,
+      deploymentUid: this.deploymentUid!,
       generation: this.generation!,
       progressingBefore: this.progressingBefore ?? null,
       status: this.rolloutStatus,
@@ -130,7 +163,10 @@ export class Operation extends OperationSchema.class {
       landedAt: this.landedAt!,
       verifyingSince: this.verifyingSince ?? null,
       verifyingReplicas: this.verifyingSince ? (this.currentReplicas ?? null) : null,
-      doomedSince,
+      newReplicaSet: this.newReplicaSet ?? null,
+      revision: this.newReplicaSet ? (this.revision ?? null) : null,
+      isRollback: this.type === 'ROLLBACK',
+      failures,
     };
   }
 
@@ -146,10 +182,18 @@ export class Operation extends OperationSchema.class {
         revision: verdict.newReplicaSet.revision,
       });
     }
+    if (verdict.newPodCount > 0) this.firstPodAt ??= at;
+    if (verdict.status === 'VERIFYING' || verdict.status === 'COMPLETED') this.availableAt ??= at;
     this.oldPods = verdict.oldPods;
     // Frozen once Kubernetes has said done: a later scale-up must not reopen the verification.
     if (!this.verifyingSince) this.currentReplicas = verdict.replicas.desired;
     return [...facts, ...this.record(verdict, at)];
+  }
+
+  /** The verdict stays; that the rollout came up after all is one more fact. */
+  succeedLate(at: Date): AuditFact<'REDEPLOY_LATE_SUCCESS'> {
+    this.succeededLateAt = at;
+    return { kind: 'REDEPLOY_LATE_SUCCESS', verdict: this.rolloutStatus };
   }
 
   /** One more event: the next number, and where the status changes the facts of that. */
@@ -171,10 +215,10 @@ export class Operation extends OperationSchema.class {
   private end(state: RolloutState, at: Date): AuditFact[] {
     const { status, message, newPods, terminatedPods, newPodCount, terminatedPodCount } = state;
     this.operationEndTime = at;
-    this.durationSeconds = Math.round((at.getTime() - this.operationStartTime.getTime()) / 1000);
+    const durationSeconds = secondsFromStart(this, at)!;
+    this.durationSeconds = durationSeconds;
     this.success = status === 'COMPLETED';
     this.errorMessage = this.success ? null : message;
-    const { durationSeconds } = this;
     const seen: AuditFact[] = this.landedAt
       ? [{ kind: 'POD_CHANGES', newPods, terminatedPods, newPodCount, terminatedPodCount }, rolloutStatusFact(state)]
       : [];
@@ -209,27 +253,6 @@ const OperationEventSchema = defineEntity({
 export class OperationEvent extends OperationEventSchema.class {}
 OperationEventSchema.setClass(OperationEvent);
 
-/** The state of an operation that is stored and not sent yet. */
-export function firstState(deployment: DeploymentSnapshot, oldPods: readonly string[], message: string): RolloutState {
-  const { replicas: desired, status } = deployment;
-  return {
-    status: 'STARTED',
-    message,
-    replicas: {
-      desired,
-      updated: 0,
-      ready: 0,
-      available: status.availableReplicas,
-      old: oldPods.length,
-    },
-    newPods: [],
-    newPodCount: 0,
-    terminatedPods: [],
-    terminatedPodCount: 0,
-    failures: [],
-  };
-}
-
 /** The containers' images in order, comma-separated. */
 export const imagesOf = (deployment: DeploymentSnapshot): string =>
   deployment.containers.map(({ image }) => image).join(',');
@@ -237,6 +260,12 @@ export const imagesOf = (deployment: DeploymentSnapshot): string =>
 /** When the condition Progressing was last updated, as Kubernetes wrote it; null where it has none. */
 export const progressingUpdate = ({ conditions }: DeploymentSnapshot): string | null =>
   conditions.find(({ type }) => type === 'Progressing')?.lastUpdateTime ?? null;
+
+/** Seconds from the start of the operation, rounded; null where it has not come to that. */
+export const secondsFromStart = (
+  { operationStartTime }: Pick<Operation, 'operationStartTime'>,
+  at: Date | null | undefined,
+): number | null => (at ? Math.round((at.getTime() - operationStartTime.getTime()) / 1000) : null);
 
 /** RFC 3339 in whole seconds, as kubectl writes restartedAt. */
 export const toWholeSeconds = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');

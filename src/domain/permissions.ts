@@ -21,6 +21,9 @@ export const mayRedeployApplication = (actor: Actor, owners: Owners): boolean =>
 
 export const mayDecide = (actor: Actor): boolean => hasRole(actor, 'APPROVER');
 
+/** To take a ticket's tokens without approval; of the rest the ticket's policy decides. */
+export const mayBreakGlass = (actor: Actor): boolean => isDeployer(actor) && hasRole(actor, 'BREAK_GLASS');
+
 /** Approvers must see what they decide on, auditors what was done, admins what they run. */
 export const seesEverything = (actor: Actor): boolean => hasRole(actor, 'APPROVER', 'AUDITOR', 'ADMIN');
 
@@ -36,6 +39,13 @@ export const mayRevokeTokenOf = (actor: Actor, holder: Omit<Person, 'username'> 
   hasRole(actor, 'APPROVER', 'ADMIN') || (holder !== null && isSamePerson(actor, holder));
 
 export const mayReadAudit = (actor: Actor): boolean => hasRole(actor, 'AUDITOR', 'ADMIN');
+
+/** Registered, and this person's to redeploy. Throws FORBIDDEN. */
+export function requireMayRedeploy<A extends { owners: Owners }>(actor: Actor, name: string, application: A | null): A {
+  const isAllowed = application !== null && mayRedeployApplication(actor, application.owners);
+  requirePermission(isAllowed, `${actor.username} may not redeploy ${name}`);
+  return application!;
+}
 
 export function requirePermission(allowed: boolean, message: string, advice?: string): void {
   if (!allowed) throw new RedeployError('FORBIDDEN', message, advice === undefined ? {} : { advice });

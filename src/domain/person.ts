@@ -1,7 +1,7 @@
 /** Someone who signed in. Issuer and subject tell people apart; the username is for reading and may change hands. */
 export type Person = { issuer: string; subject: string; username: string };
 
-export const roles = ['APPLICATION_DEPLOYER', 'APPROVER', 'AUDITOR', 'ADMIN'] as const;
+export const roles = ['APPLICATION_DEPLOYER', 'APPROVER', 'AUDITOR', 'ADMIN', 'BREAK_GLASS'] as const;
 export type Role = (typeof roles)[number];
 
 /** A person with what the sign-in token says of them at this moment. */
@@ -9,5 +9,12 @@ export type Actor = Person & { roles: readonly Role[]; groups: readonly string[]
 
 export const isSamePerson = (one: Omit<Person, 'username'>, other: Omit<Person, 'username'>): boolean =>
   one.issuer === other.issuer && one.subject === other.subject;
+
+/**
+ * For what needs somebody else: whoever goes by the same name, under this issuer or another, does not count as
+ * another person.
+ */
+export const mayBeSamePerson = (one: Person, other: Person): boolean =>
+  isSamePerson(one, other) || one.username.toLowerCase() === other.username.toLowerCase();
 
 export const hasRole = (actor: Actor, ...wanted: Role[]): boolean => wanted.some((role) => actor.roles.includes(role));

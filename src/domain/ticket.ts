@@ -1,9 +1,18 @@
 import { type Collection, defineEntity, p } from '@mikro-orm/core';
+import {
+  type AppliedPolicy,
+  awaitedGroups,
+  groupsThatCount,
+  missingTexts,
+  standingOf,
+  wouldCount,
+} from './approval-policy.ts';
+import { Approval } from './approval.ts';
 import type { AuditFact } from './audit-facts.ts';
-import type { BusinessTag } from './application.ts';
-import type { Target } from './cluster.ts';
 import { RedeployError } from './errors.ts';
-import { isSamePerson, type Person } from './person.ts';
+import { type Actor, isSamePerson, mayBeSamePerson, type Person } from './person.ts';
+import { TicketEntry } from './ticket-entry.ts';
+import { breakGlassFrom, requiredOf } from './ticket-policy.ts';
 import { followTransition, type Transitions } from './transitions.ts';
 
 export const ticketStatuses = [
@@ -44,11 +53,15 @@ export const ticketCategories = [
 ] as const;
 export type TicketCategory = (typeof ticketCategories)[number];
 
-export const decisions = ['APPROVED', 'REJECTED'] as const;
-export type Decision = (typeof decisions)[number];
-
 const TicketSchema = defineEntity({
   name: 'Ticket',
+  indexes: [
+    {
+      properties: ['id'],
+      name: 'ticket_open_review_index',
+      where: 'break_glass_at is not null and reviewed_at is null',
+    },
+  ],
   properties: {
     id: p.integer().primary(),
     ticketNo: p.text().unique(),
@@ -59,11 +72,25 @@ const TicketSchema = defineEntity({
     username: p.text(),
     status: p.text().$type<TicketStatus>().default('PENDING_APPROVAL'),
     result: p.text().$type<TicketResult>().nullable(),
+    /** The fewest people who can fulfil the policy. */
     approvalsRequired: p.integer(),
+    /** As it applied when the ticket was created, and its hash; null in tickets from before there were any. */
+    policy: p.json<AppliedPolicy>().nullable(),
+    policyHash: p.text().nullable(),
+    /** Only members of these groups can approve what is still missing; null: every approver can. */
+    awaitsGroups: p.array<string>().nullable(),
     createdAt: p.datetime(3),
     /** Nobody can decide any more from then on. */
     decideBy: p.datetime(3),
+    /** When it was decided: with the last approval, or without one by breaking the glass. */
     approvedAt: p.datetime(3).nullable(),
+    breakGlassAt: p.datetime(3).nullable(),
+    breakGlassReason: p.text().nullable(),
+    reviewedAt: p.datetime(3).nullable(),
+    reviewedBy: p.text().nullable(),
+    reviewComment: p.text().nullable(),
+    /** When the requester said that its tokens are needed no more. */
+    completionAskedAt: p.datetime(3).nullable(),
     endedAt: p.datetime(3).nullable(),
     /** What the requester said when completing it. */
     summary: p.text().nullable(),
@@ -80,14 +107,74 @@ export class Ticket extends TicketSchema.class {
   declare entries: Collection<TicketEntry>;
   declare approvals: Collection<Approval>;
 
-  approve(approver: Person, comment: string | null, at: Date): AuditFact<'TICKET_APPROVE'> {
+  /** The approval itself is stored beside it, with the groups that the fact names. */
+  approve(
+    approver: Pick<Actor, keyof Person | 'groups'>,
+    comment: string | null,
+    at: Date,
+  ): AuditFact<'TICKET_APPROVE'> {
     this.requireDecidable(approver, at);
-    const approvals = this.approvals.length + 1;
-    if (approvals >= this.approvalsRequired) {
-      this.become('APPROVED');
-      this.approvedAt = at;
+    const required = requiredOf(this);
+    const before = this.approvals.getItems();
+    const standing = standingOf(required, before);
+    if (!wouldCount(standing, approver)) {
+      const waitsFor = missingTexts(standing).join(' and ');
+      throw new RedeployError(
+        'FORBIDDEN',
+        `${approver.username}'s approval would not count: ticket ${this.ticketNo} waits for ${waitsFor}`,
+        { advice: 'Ask a member of that group.' },
+      );
     }
-    return { kind: 'TICKET_APPROVE', comment, approvals, approvalsRequired: this.approvalsRequired };
+    const groups = groupsThatCount(required, approver.groups);
+    const after = standingOf(required, [...before, { groups }]);
+    this.awaitsGroups = awaitedGroups(after);
+    const missing = missingTexts(after);
+    if (missing.length === 0) this.decideAt(at);
+    const { approvalsRequired } = this;
+    return { kind: 'TICKET_APPROVE', comment, approvals: before.length + 1, approvalsRequired, groups, missing };
+  }
+
+  /** The requester takes the tokens alone, because nobody has decided; somebody else reviews that afterwards. */
+  breakGlass(requester: Person, reason: string, at: Date): AuditFact<'TICKET_BREAK_GLASS'> {
+    this.requireRequester(requester);
+    this.requirePending(at);
+    const from = breakGlassFrom(this);
+    if (from === null) {
+      throw new RedeployError('FORBIDDEN', `the policy of ticket ${this.ticketNo} forbids to break the glass`, {
+        advice: 'Ask its approvers.',
+      });
+    }
+    if (at < from) {
+      throw new RedeployError(
+        'CONFLICT',
+        `the glass of ticket ${this.ticketNo} can be broken from ${from.toISOString()} on, if nobody decides before`,
+        { advice: 'Ask its approvers meanwhile.' },
+      );
+    }
+    this.decideAt(at);
+    this.breakGlassAt = at;
+    this.breakGlassReason = reason;
+    const missing = missingTexts(standingOf(requiredOf(this), this.approvals.getItems()));
+    return { kind: 'TICKET_BREAK_GLASS', reason, missing };
+  }
+
+  /** Closes the review of a broken glass; in whatever status the ticket is by then. */
+  review(reviewer: Person, comment: string, at: Date): AuditFact<'TICKET_REVIEW'> {
+    if (mayBeSamePerson(this, reviewer)) {
+      throw new RedeployError(
+        'FORBIDDEN',
+        `${reviewer.username} broke the glass of ticket ${this.ticketNo} and cannot review it`,
+        { advice: 'Ask an approver.' },
+      );
+    }
+    if (!this.breakGlassAt) throw new RedeployError('CONFLICT', `nobody broke the glass of ticket ${this.ticketNo}`);
+    if (this.reviewedAt) {
+      throw new RedeployError('CONFLICT', `${this.reviewedBy} has already reviewed ticket ${this.ticketNo}`);
+    }
+    this.reviewedAt = at;
+    this.reviewedBy = reviewer.username;
+    this.reviewComment = comment;
+    return { kind: 'TICKET_REVIEW', comment };
   }
 
   reject(approver: Person, comment: string | null, at: Date): AuditFact<'TICKET_REJECT'> {
@@ -110,12 +197,20 @@ export class Ticket extends TicketSchema.class {
   }
 
   /** The requester needs its tokens no more; the ticket is completed by `settle`, at the latest with its last operation. */
-  completeEarly(requester: Person, summary: string | null): void {
+  completeEarly(requester: Person, summary: string | null, at: Date): AuditFact<'TICKET_COMPLETE_REQUEST'> {
     this.requireRequester(requester);
     if (this.status !== 'AUTHORIZED' && this.status !== 'REDEPLOYING') {
       throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} is ${this.status} and cannot be completed`);
     }
+    if (this.completionAskedAt) {
+      const since = this.completionAskedAt.toISOString();
+      throw new RedeployError('CONFLICT', `ticket ${this.ticketNo} is being completed since ${since}`, {
+        advice: 'It is COMPLETED with its last operation.',
+      });
+    }
+    this.completionAskedAt = at;
     this.summary = summary;
+    return { kind: 'TICKET_COMPLETE_REQUEST', summary };
   }
 
   /** Every entry has its token. */
@@ -154,7 +249,7 @@ export class Ticket extends TicketSchema.class {
   }
 
   private requireDecidable(approver: Person, at: Date): void {
-    if (isSamePerson(this, approver)) {
+    if (mayBeSamePerson(this, approver)) {
       throw new RedeployError(
         'FORBIDDEN',
         `${approver.username} asked for ticket ${this.ticketNo} and cannot decide it`,
@@ -164,7 +259,7 @@ export class Ticket extends TicketSchema.class {
       );
     }
     this.requirePending(at);
-    if (this.approvals.getItems().some((approval) => isSamePerson(approval, approver))) {
+    if (this.approvals.getItems().some((approval) => mayBeSamePerson(approval, approver))) {
       throw new RedeployError('CONFLICT', `${approver.username} has already approved ticket ${this.ticketNo}`, {
         advice: 'It needs another person.',
       });
@@ -187,6 +282,11 @@ export class Ticket extends TicketSchema.class {
     throw new RedeployError('FORBIDDEN', `only ${this.username}, who asked for ticket ${this.ticketNo}, may do this`);
   }
 
+  private decideAt(at: Date): void {
+    this.become('APPROVED');
+    this.approvedAt = at;
+  }
+
   private become(status: TicketStatus): void {
     this.status = followTransition(ticketTransitions, this.status, status);
   }
@@ -197,67 +297,3 @@ export class Ticket extends TicketSchema.class {
   }
 }
 TicketSchema.setClass(Ticket);
-
-const TicketEntrySchema = defineEntity({
-  name: 'TicketEntry',
-  uniques: [{ properties: ['ticket', 'applicationName'], name: 'ticket_entry_application_unique' }],
-  properties: {
-    id: p.integer().primary(),
-    ticket: () => p.manyToOne(Ticket),
-    position: p.integer(),
-    applicationName: p.text().index('ticket_entry_application_index'),
-    /** Tags, targets and manifest as they stood when the ticket was created: what the approvers decide on. */
-    businessTags: p.json<BusinessTag[]>(),
-    targets: p.json<Target[]>(),
-    manifest: p.json<object>().nullable(),
-    expectedEffect: p.text().nullable(),
-    rollbackPlan: p.text().nullable(),
-    success: p.boolean().nullable(),
-    completed: p.boolean().default(false),
-    executedAt: p.datetime(3).nullable(),
-    completedAt: p.datetime(3).nullable(),
-    errorMessage: p.text().nullable(),
-  },
-});
-
-/** One application of a ticket. */
-export class TicketEntry extends TicketEntrySchema.class {
-  /** Its token has been issued. */
-  succeed(at: Date): void {
-    this.settle(true, null, at);
-  }
-
-  fail(reason: string, at: Date): void {
-    this.settle(false, reason, at);
-  }
-
-  private settle(success: boolean, errorMessage: string | null, at: Date): void {
-    if (this.completed) throw new Error(`entry ${this.id} is completed already`);
-    this.success = success;
-    this.errorMessage = errorMessage;
-    this.completed = true;
-    this.executedAt = at;
-    this.completedAt = at;
-  }
-}
-TicketEntrySchema.setClass(TicketEntry);
-
-const ApprovalSchema = defineEntity({
-  name: 'Approval',
-  // Each person counts once, even when two requests of one person arrive together.
-  uniques: [{ properties: ['ticket', 'issuer', 'subject'], name: 'approval_person_unique' }],
-  properties: {
-    id: p.integer().primary(),
-    ticket: () => p.manyToOne(Ticket),
-    issuer: p.text(),
-    subject: p.text(),
-    username: p.text(),
-    decision: p.text().$type<Decision>(),
-    comment: p.text().nullable(),
-    at: p.datetime(3),
-  },
-});
-
-/** One person's decision. */
-export class Approval extends ApprovalSchema.class {}
-ApprovalSchema.setClass(Approval);

@@ -3,6 +3,7 @@ import {
   AuditTrailDocument,
   CreateTicketDocument,
   OperationDocument,
+  PreflightDocument,
   RedeployDocument,
   RolloutStatusDocument,
   TokenDocument,
@@ -44,10 +45,13 @@ const story = [
   }),
   tab('carol', '3. Somebody else approves.', ApproveDocument, { input: { ticketNo, comment: 'seen' } }),
   tab('alice', '4. For two hours alice may redeploy it.', TokenDocument, { applicationName }),
-  tab('alice', '5. Restart it.', RedeployDocument, { input: { applicationName, reason: 'as the ticket says' } }),
-  tab('alice', '6. Watch every pod come up, to the end.', RolloutStatusDocument, { operationId, after: 0 }),
-  tab('alice', "7. The operation's record.", OperationDocument, { id: operationId }),
-  tab('frank', '8. What an auditor reads a year later.', AuditTrailDocument, { ticketNo }),
+  tab('alice', '5. What would a restart do, and what is risky about it?', PreflightDocument, {
+    input: { applicationName },
+  }),
+  tab('alice', '6. Restart it.', RedeployDocument, { input: { applicationName, reason: 'as the ticket says' } }),
+  tab('alice', '7. Watch every pod come up, to the end.', RolloutStatusDocument, { operationId, after: 0 }),
+  tab('alice', "8. The operation's record.", OperationDocument, { id: operationId }),
+  tab('frank', '9. What an auditor reads a year later.', AuditTrailDocument, { ticketNo }),
 ];
 
 export const storyTabs = (people: readonly GraphiqlPerson[]): GraphiqlTab[] =>

@@ -58,6 +58,16 @@ builder.node(ApplicationType, {
       description: 'Where it runs; at least one.',
       resolve: (application, _, ctx) => application.lastTargets ?? ctx.loaders.targets.load(application.id),
     }),
+    manifest: t.field({
+      type: 'JSONObject',
+      nullable: true,
+      description:
+        'The Deployment (apps/v1) that a redeploy creates where it is missing; null where there is none: then nothing is created.',
+      resolve: (application) => application.manifest,
+    }),
+    imageRepositories: t.exposeStringList('imageRepositories', {
+      description: 'Repositories that an image may be changed to, beside the one that it has.',
+    }),
     createdAt: t.field({
       type: 'DateTime',
       description: 'When it was registered first.',
@@ -108,6 +118,15 @@ const RegisterApplicationInput = builder.inputType('RegisterApplicationInput', {
     }),
     owners: t.field({ type: OwnersInput, required: true, description: 'Who may redeploy it.' }),
     targets: t.field({ type: [TargetInput], required: true, description: 'Where it runs; 1 to 20.' }),
+    manifest: t.field({
+      type: 'JSONObject',
+      description:
+        'A Deployment (apps/v1) to create where a target is missing, at most 100,000 characters; its name and namespace those of every target, or left out. None when left out.',
+    }),
+    imageRepositories: t.stringList({
+      description:
+        'Repositories that an image may be changed to, beside the one that it has, as written in the image; none when left out, at most 50.',
+    }),
   }),
 });
 
@@ -132,7 +151,7 @@ const ApplicationFilterInput = builder.inputType('ApplicationFilter', {
   fields: (t) => ({
     name: t.string({ description: 'Exactly this name.' }),
     tagKey: t.string({ description: 'Tagged with this key.' }),
-    tagValue: t.string({ description: 'With tagKey: tagged with this value.' }),
+    tagValue: t.string({ description: 'Tagged with this value; with tagKey: under that key.' }),
     namespace: t.string({ description: 'With a target in this namespace.' }),
   }),
 });

@@ -1,4 +1,4 @@
-import type { decisions } from '../domain/ticket.ts';
+import type { decisions } from '../domain/approval.ts';
 import type { ApprovalRow } from '../operations/reads.ts';
 import { builder } from './builder.ts';
 
@@ -19,6 +19,10 @@ export const ApprovalType = builder.objectRef<ApprovalRow>('Approval').implement
       nullable: true,
       description: 'What the person said to it; null when nothing.',
     }),
-    at: t.field({ type: 'DateTime', description: 'When.', resolve: (approval) => approval.at }),
+    groups: t.stringList({
+      description: "Of the groups that the ticket's policy names those that the person was in.",
+      resolve: (approval) => approval.groups,
+    }),
+    at: t.field({ type: 'DateTime', description: 'When the person decided.', resolve: (approval) => approval.at }),
   }),
 });

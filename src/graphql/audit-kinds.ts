@@ -33,6 +33,16 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
     type: 'TicketFailed',
     description: 'The tokens of an approved ticket could not be issued; they are void.',
   },
+  TICKET_BREAK_GLASS: {
+    type: 'TicketGlassBroken',
+    description: 'The requester took the tokens of a ticket without the approvals that it needed.',
+  },
+  TICKET_REVIEW: { type: 'TicketReviewed', description: 'Somebody else reviewed a broken glass.' },
+  TICKET_COMPLETE_REQUEST: {
+    type: 'TicketCompletionRequested',
+    description: 'The requester asked to complete a ticket; its tokens ended then.',
+  },
+  TOKEN_USED_UP: { type: 'TokenUsedUp', description: 'The last use of a token was spent for good.' },
   TOKEN_REVOKE: { type: 'TokenRevoked', description: 'A token was revoked before it expired.' },
   TOKEN_RESTORE: {
     type: 'TokenRestored',
@@ -43,6 +53,11 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
     type: 'OperationTakenOver',
     description: 'Another process follows an operation from then on.',
   },
+  REDEPLOY_LATE_SUCCESS: {
+    type: 'RedeploySucceededLate',
+    description: 'A rollout that had timed out or failed came up after all; the verdict stays.',
+  },
+  DEPLOYMENT_CREATE: { type: 'DeploymentCreated', description: 'A missing Deployment was created from its manifest.' },
   APPLICATION_REGISTER: {
     type: 'ApplicationRegistered',
     description: 'An application was registered or its registration replaced.',

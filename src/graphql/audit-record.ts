@@ -80,7 +80,16 @@ export const AuditRecordConnection = builder.connectionObject(
 
 /** A fact's message is the record's own. */
 type FieldName<K extends AuditKind> = Exclude<keyof AuditData[K] & string, 'message'>;
-type FieldKind = 'string' | 'stringOrNull' | 'int' | 'strings' | 'boolean' | 'tags' | 'targets' | 'owners';
+type FieldKind =
+  | 'string'
+  | 'stringOrNull'
+  | 'int'
+  | 'strings'
+  | 'boolean'
+  | 'tags'
+  | 'targets'
+  | 'owners'
+  | 'jsonOrNull';
 type FieldTexts<K extends AuditKind> = { [F in FieldName<K>]: [kind: FieldKind, description: string] };
 
 /** One object type for a kind, with the kind's own data as typed fields. */
@@ -99,13 +108,20 @@ function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
           case 'boolean':
             return t.boolean({ description: text, resolve: (record) => value(record) as boolean });
           case 'strings':
-            return t.stringList({ description: text, resolve: (record) => value(record) as string[] });
+            return t.stringList({ description: text, resolve: (record) => (value(record) ?? []) as string[] });
           case 'stringOrNull':
             return t.string({ nullable: true, description: text, resolve: (record) => value(record) as string | null });
           case 'tags':
             return t.field({ type: [BusinessTagType], description: text, resolve: (record) => value(record) as never });
           case 'targets':
             return t.field({ type: [TargetType], description: text, resolve: (record) => value(record) as never });
+          case 'jsonOrNull':
+            return t.field({
+              type: 'JSONObject',
+              nullable: true,
+              description: text,
+              resolve: (record) => value(record) as object | null,
+            });
           case 'owners':
             return t.field({ type: OwnersType, description: text, resolve: (record) => value(record) as never });
           default:
@@ -129,42 +145,72 @@ const reason = ['stringOrNull', 'Why; null when not said.'] satisfies [FieldKind
 const number = (text: string): [FieldKind, string] => ['int', text];
 const text = (description: string): [FieldKind, string] => ['string', description];
 
+const manifestHash = [
+  'stringOrNull',
+  'SHA-256, hexadecimal, over the canonical JSON (RFC 8785) of the manifest; null where there was none.',
+] satisfies [FieldKind, string];
+
+const missing = ['strings', 'Whose approval was still missing then: "1 of sre", "1 approver".'] satisfies [
+  FieldKind,
+  string,
+];
+const summary = ['stringOrNull', "In the requester's words; null when not said."] satisfies [FieldKind, string];
+
 kindType('TICKET_CREATE', {
   category: text('Why it was asked for.'),
   reason,
   applications: ['strings', 'For which applications.'],
-  approvalsRequired: number('How many people had to approve.'),
+  approvalsRequired: number('At least how many people had to approve.'),
+  policy: ['jsonOrNull', 'The approval policy that applied, as it stood; null in records from before there were any.'],
+  policyHash: [
+    'stringOrNull',
+    'SHA-256, hexadecimal, over the canonical JSON (RFC 8785) of policy; null where there was none.',
+  ],
 });
 kindType('TICKET_APPROVE', {
   comment,
   approvals: number('With this one.'),
-  approvalsRequired: number('Out of so many.'),
+  approvalsRequired: number('Out of at least so many.'),
+  groups: ['strings', "Of the policy's groups those that the person was in."],
+  missing,
 });
 kindType('TICKET_REJECT', { comment });
 kindType('TICKET_COMPLETE', {
   result: text('What it led to.'),
-  summary: ['stringOrNull', "In the requester's words; null when not said."],
+  summary,
 });
 kindType('TICKET_CANCEL', { reason });
 kindType('TICKET_EXPIRE', { decideBy: text('Until when it could be decided, ISO 8601.') });
 kindType('TICKET_FAIL', { reason });
+kindType('TICKET_BREAK_GLASS', { reason, missing });
+kindType('TICKET_REVIEW', { comment });
+kindType('TICKET_COMPLETE_REQUEST', { summary });
 kindType('ENTRY_CREATE', {
   businessTags: ['tags', 'Tags as they stood.'],
   targets: ['targets', 'Targets as they stood.'],
+  manifestHash,
   expectedEffect: ['stringOrNull', 'What the requester expected; null when not said.'],
   rollbackPlan: ['stringOrNull', 'What the requester would do if it went wrong; null when not said.'],
 });
 kindType('ENTRY_PROCESS', { expires });
 kindType('ENTRY_SUCCESS', { expires });
 kindType('ENTRY_FAILED', { reason });
-kindType('TOKEN_CREATE', { expires });
+kindType('TOKEN_CREATE', {
+  expires,
+  runningTicketNo: [
+    'stringOrNull',
+    "The ticket whose token for the same application was the person's already and runs on; null where there was none.",
+  ],
+});
+kindType('TOKEN_USED_UP', { uses: number('How often it was used.') });
 kindType('TOKEN_USE', { expires });
 kindType('TOKEN_EXPIRE', { expires });
 kindType('TOKEN_REVOKE', { reason });
 kindType('TOKEN_RESTORE', { expires });
 kindType('TOKEN_STRAY', { user: text('Whose key it was.'), reason });
 kindType('REDEPLOY_START', {
-  type: text('RESTART.'),
+  type: text('RESTART, IMAGE_UPDATE, ROLLBACK or CREATE.'),
+  change: ['stringOrNull', 'Of an image update the images, of a rollback the revision; null otherwise.'],
   reason,
   deploymentName: text('The Deployment.'),
   strategy: text('Its strategy.'),
@@ -182,15 +228,24 @@ kindType('REDEPLOY_FAILED', {
   errorMessage: text("Why, in Kubernetes' words where it has some."),
   durationSeconds: number('Seconds from start to end.'),
 });
+kindType('REDEPLOY_LATE_SUCCESS', { verdict: text('The verdict, which stays: TIMED_OUT or FAILED.') });
 kindType('OPERATION_TAKE_OVER', {
   follower: text('The process that follows it from then on.'),
-  fence: number('How often it changed hands, and once more.'),
+  fence: number('1 for the first process that followed it, one more for each that took it over.'),
 });
 kindType('DEPLOYMENT_UPDATE', {
   deploymentName: text('The Deployment.'),
   generation: number('metadata.generation after the change.'),
   resourceVersion: text('metadata.resourceVersion after the change.'),
-  restartedAt: text('The annotation kubectl.kubernetes.io/restartedAt.'),
+  restartedAt: [
+    'stringOrNull',
+    'The annotation kubectl.kubernetes.io/restartedAt; null for a rollback, which sets none.',
+  ],
+});
+kindType('DEPLOYMENT_CREATE', {
+  deploymentName: text('The Deployment.'),
+  generation: number('metadata.generation after the creation.'),
+  resourceVersion: text('metadata.resourceVersion after the creation.'),
 });
 kindType('REPLICASET_CREATE', { replicaSet: text('The new ReplicaSet.'), revision: number('Its revision.') });
 kindType('POD_CHANGES', {
@@ -211,6 +266,8 @@ kindType('APPLICATION_REGISTER', {
   businessTags: ['tags', 'Tags from then on.'],
   owners: ['owners', 'Owners from then on.'],
   targets: ['targets', 'Targets from then on.'],
+  imageRepositories: ['strings', 'Further image repositories from then on.'],
+  manifestHash,
   isNew: ['boolean', 'Whether the name was new.'],
 });
 kindType('APPLICATION_UNREGISTER', { reason });

@@ -15,8 +15,8 @@ const AuditFilterInput = builder.inputType('AuditFilter', {
     namespace: t.string({ description: 'In this namespace.' }),
     level: t.field({ type: [AuditLevelEnum], description: 'On one of these levels.' }),
     kind: t.field({ type: [AuditKindEnum], description: 'Of one of these kinds.' }),
-    after: t.field({ type: 'DateTime', description: 'Then or later.' }),
-    before: t.field({ type: 'DateTime', description: 'Before.' }),
+    after: t.field({ type: 'DateTime', description: 'Recorded then or later.' }),
+    before: t.field({ type: 'DateTime', description: 'Recorded before.' }),
   }),
 });
 

@@ -1,6 +1,6 @@
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
 import type { Context } from './context.ts';
 
 export const builder = new SchemaBuilder<{
@@ -9,6 +9,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     DateTime: { Input: Date; Output: Date };
     ID: { Input: string; Output: string | number };
+    JSONObject: { Input: object; Output: object };
   };
 }>({
   plugins: [RelayPlugin],
@@ -54,9 +55,23 @@ builder.scalarType('DateTime', {
   },
 });
 
+builder.scalarType('JSONObject', {
+  description: 'A JSON object, as it stands.',
+  parseValue: (value) => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    throw new GraphQLError('must be a JSON object');
+  },
+  parseLiteral: (node, variables) => {
+    if (node.kind === Kind.OBJECT) return valueFromASTUntyped(node, variables) as object;
+    throw new GraphQLError('must be a JSON object');
+  },
+});
+
 builder.queryType({ description: 'What can be read. Everything needs a sign-in; UNAUTHENTICATED otherwise.' });
 builder.mutationType({
   description:
-    'What can be done. Each takes one input and returns the object that it changed; a refusal changes nothing and is recorded.',
+    'What can be done. Each takes one input and returns the object that it changed; a refusal changes nothing and is recorded. Everything needs a sign-in (UNAUTHENTICATED otherwise), INVALID_INPUT names what is wrong with the input, UNAVAILABLE says that PostgreSQL is away.',
 });
-builder.subscriptionType({ description: 'What can be watched live, over graphql-ws.' });
+builder.subscriptionType({
+  description: 'What can be watched live, over graphql-ws or as server-sent events. Everything needs a sign-in.',
+});

@@ -1,7 +1,9 @@
+import type { ContainerImage } from '../domain/images.ts';
+import { secondsFromStart } from '../domain/operation.ts';
+import type { RedeployWarning } from '../domain/redeploy-warnings.ts';
 import type { RolloutEvent } from '../domain/rollout.ts';
 import { listOperations } from '../operations/lists.ts';
 import { findOperation, type OperationRow } from '../operations/reads.ts';
-import { redeploy } from '../operations/redeploys.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
 import {
@@ -12,12 +14,31 @@ import {
 } from './rollout-status-event.ts';
 import { TicketType } from './ticket-ref.ts';
 
-const RolloutStrategyEnum = builder.enumType('RolloutStrategy', {
-  description: "The Deployment's own spec.strategy.type; it is never changed here.",
+export const RedeployTypeEnum = builder.enumType('RedeployType', {
+  description: 'What a redeploy changes.',
   values: {
-    RollingUpdate: { description: 'Pods are replaced step by step.' },
-    Recreate: { description: 'All old pods end before new ones start: the application is down meanwhile.' },
+    RESTART: { description: 'Nothing but the pods: kubectl rollout restart.' },
+    IMAGE_UPDATE: { description: 'The images of named containers, which restarts the pods.' },
+    ROLLBACK: { description: "The whole pod template, to an older revision's: kubectl rollout undo." },
+    CREATE: { description: 'The missing Deployment is created from the approved manifest.' },
   },
+});
+
+export const ContainerImageType = builder.objectRef<ContainerImage>('ContainerImage').implement({
+  description: 'An image for a container of the Deployment.',
+  fields: (t) => ({
+    container: t.exposeString('container', { description: "The container's name." }),
+    image: t.exposeString('image', { description: 'The image: repository[:tag][@digest].' }),
+  }),
+});
+
+export const RedeployWarningType = builder.objectRef<RedeployWarning>('RedeployWarning').implement({
+  description: 'Something risky about a redeploy that does not forbid it.',
+  fields: (t) => ({
+    reason: t.exposeString('reason', { description: 'One word, such as SingleReplica; the same for the same risk.' }),
+    message: t.exposeString('message', { description: 'What is risky, with the values that were found.' }),
+    advice: t.exposeString('advice', { description: 'What to do about it.' }),
+  }),
 });
 
 export const OperationType = builder.objectRef<OperationRow>('RedeployOperation');
@@ -30,6 +51,26 @@ builder.node(OperationType, {
   fields: (t) => ({
     ticketId: t.exposeInt('ticketId', { description: 'The ticket that allowed it.' }),
     ticketEntryId: t.exposeInt('entryId', { description: 'The entry that allowed it.' }),
+    type: t.field({
+      type: RedeployTypeEnum,
+      description: 'What it changes.',
+      resolve: (operation) => operation.type,
+    }),
+    images: t.field({
+      type: [ContainerImageType],
+      nullable: true,
+      description: 'Of an image update what was asked for; null otherwise.',
+      resolve: (operation) => operation.images,
+    }),
+    rollbackTo: t.exposeInt('rollbackTo', {
+      nullable: true,
+      description: 'Of a rollback the revision whose template was wanted; null otherwise.',
+    }),
+    warnings: t.field({
+      type: [RedeployWarningType],
+      description: 'What was risky about it, as preflight would have told just before.',
+      resolve: (operation) => operation.warnings,
+    }),
     username: t.exposeString('username', { description: 'Who did it.' }),
     applicationName: t.exposeString('applicationName', { description: 'To which application.' }),
     cluster: t.exposeString('cluster', { description: 'In which cluster: the name of a kubeconfig context.' }),
@@ -72,6 +113,23 @@ builder.node(OperationType, {
     durationSeconds: t.exposeInt('durationSeconds', {
       nullable: true,
       description: 'Seconds from start to end, rounded; null before.',
+    }),
+    firstPodSeconds: t.int({
+      nullable: true,
+      description: 'Seconds from start to the first new pod, rounded; null before.',
+      resolve: (operation) => secondsFromStart(operation, operation.firstPodAt),
+    }),
+    availableSeconds: t.int({
+      nullable: true,
+      description: 'Seconds from start to what kubectl rollout status calls successfully rolled out; null before.',
+      resolve: (operation) => secondsFromStart(operation, operation.availableAt),
+    }),
+    succeededLateAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the rollout came up after all, though it had timed out or failed: the verdict stays. Null otherwise.',
+      resolve: (operation) => operation.succeededLateAt,
     }),
     lastUpdateTime: t.field({
       type: 'DateTime',
@@ -121,28 +179,6 @@ builder.node(OperationType, {
   }),
 });
 
-const RedeployInput = builder.inputType('RedeployInput', {
-  description: 'What to redeploy. The target may be left out as far as the application has only one.',
-  fields: (t) => ({
-    applicationName: t.string({
-      required: true,
-      description: 'The application; the viewer must have a valid token for it.',
-    }),
-    cluster: t.string({ description: 'The name of a kubeconfig context.' }),
-    namespace: t.string({ description: 'The namespace.' }),
-    deploymentName: t.string({ description: 'The Deployment.' }),
-    strategy: t.field({
-      type: RolloutStrategyEnum,
-      description: "What the caller believes the Deployment's strategy to be; CONFLICT where it is another.",
-    }),
-    reason: t.string({ description: 'Why, for the record; at most 2,000 characters.' }),
-    requestId: t.string({
-      description:
-        "The caller's own key for this request, at most 128 characters: sent again, it answers with the same operation and restarts nothing.",
-    }),
-  }),
-});
-
 builder.queryField('operation', (t) =>
   t.field({
     type: OperationType,
@@ -189,14 +225,4 @@ builder.queryField('operations', (t) =>
     },
     OperationConnection,
   ),
-);
-
-builder.mutationField('redeploy', (t) =>
-  t.field({
-    type: OperationType,
-    description:
-      "Restarts an application under the viewer's token. Answers when Kubernetes has taken or refused the change; follow it with rolloutStatus. A refusal by Kubernetes is an operation that is FAILED, never a success. APPLICATION_DEPLOYER or ADMIN who owns the application (FORBIDDEN) with a valid token (TOKEN_INVALID). TOO_MANY_REQUESTS with retryAfterSeconds; CONFLICT where the Deployment is paused, has another strategy, or another operation is unfinished on it; NOT_FOUND where it is not deployed; UNAVAILABLE where Redis, PostgreSQL or the API server is away.",
-    args: { input: t.arg({ type: RedeployInput, required: true, description: 'The request.' }) },
-    resolve: async (_, { input }, ctx) => ctx.findOperation((await ctx.perform(redeploy, input)).id),
-  }),
 );

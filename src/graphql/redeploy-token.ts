@@ -25,9 +25,19 @@ export const RedeployTokenType = builder.objectRef<RedeployToken>('RedeployToken
       resolve: (token) => token.expires,
     }),
     valid: t.exposeBoolean('valid', { description: 'Whether it can be used now.' }),
-    desc: t.exposeString('desc', { description: 'The same in a sentence; where it is not valid, why.' }),
+    desc: t.exposeString('desc', {
+      description: 'What the other fields say, in a sentence; where it is not valid, why.',
+    }),
     secondsRemaining: t.exposeInt('secondsRemaining', {
       description: 'Whole seconds until it expires; 0 where it is not valid.',
+    }),
+    usesLeft: t.exposeInt('usesLeft', {
+      nullable: true,
+      description:
+        'How often it can still be used, where the policy of its ticket limits that; null: as often as its time allows. 0 where it is not valid.',
+    }),
+    breakGlass: t.exposeBoolean('breakGlass', {
+      description: 'Whether it was taken without the approvals that its ticket needed.',
     }),
   }),
 });

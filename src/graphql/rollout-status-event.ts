@@ -1,9 +1,10 @@
+import { adviceOn } from '../domain/failure-advice.ts';
 import { type PodFailure, type Replicas, type RolloutEvent, type rolloutStatuses } from '../domain/rollout.ts';
 import { builder } from './builder.ts';
 import { operationGlobalId } from './ids.ts';
 
 export const RolloutStatusEnum = builder.enumType('RolloutStatus', {
-  description: 'Where a rollout stands. The last four are final.',
+  description: 'Where a rollout stands. COMPLETED, FAILED, TIMED_OUT and SUPERSEDED are final.',
   values: {
     STARTED: { description: 'Stored; the change is on its way to Kubernetes.' },
     PROGRESSING: { description: 'Kubernetes has the change and replaces pods.' },
@@ -29,7 +30,10 @@ const ReplicasType = builder.objectRef<Replicas>('Replicas').implement({
 export const PodFailureType = builder.objectRef<PodFailure>('PodFailure').implement({
   description: 'Why a new pod does not come up.',
   fields: (t) => ({
-    pod: t.exposeString('pod', { description: "The pod's name." }),
+    pod: t.exposeString('pod', {
+      nullable: true,
+      description: "The pod's name; null where Kubernetes could not create one.",
+    }),
     container: t.exposeString('container', {
       nullable: true,
       description: 'The container, init containers too; null where the whole pod is concerned.',
@@ -38,6 +42,19 @@ export const PodFailureType = builder.objectRef<PodFailure>('PodFailure').implem
     message: t.exposeString('message', { description: "Kubernetes' message." }),
     exitCode: t.exposeInt('exitCode', { nullable: true, description: 'Of the last run; null where it has not ended.' }),
     restarts: t.exposeInt('restarts', { description: 'How often the container was restarted.' }),
+    since: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when it is seen; null in records from before it was kept.',
+      resolve: ({ since }) => (since === undefined ? null : new Date(since)),
+    }),
+    advice: t.string({ description: 'What to check first.', resolve: adviceOn }),
+    log: t.string({
+      nullable: true,
+      description:
+        "The last lines of the crashed container's log, at most 2 KB, of at most three containers; null where the API gives none.",
+      resolve: ({ log }) => log ?? null,
+    }),
     doomed: t.exposeBoolean('isDoomed', {
       description: 'True: it will not become ready by waiting. False: a warning.',
     }),

@@ -5,10 +5,12 @@ import './application.ts';
 import './redeploy-token.ts';
 import './rollout-status-event.ts';
 import './redeploy-operation.ts';
+import './redeploy.ts';
 import './ticket-entry.ts';
 import './audit-record.ts';
 import './audit-records.ts';
 import './ticket.ts';
 import './ticket-mutations.ts';
+import './break-glass.ts';
 
 export const schema = lexicographicSortSchema(builder.toSchema());

@@ -18,6 +18,12 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       description: 'Its targets at that time: what the approval covers.',
       resolve: (entry) => entry.targets,
     }),
+    manifest: t.field({
+      type: 'JSONObject',
+      nullable: true,
+      description: 'Its manifest at that time: what the approval allows to create; null where there was none.',
+      resolve: (entry) => entry.manifest,
+    }),
     application: t.field({
       type: ApplicationType,
       nullable: true,
@@ -35,9 +41,11 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
     }),
     success: t.exposeBoolean('success', {
       nullable: true,
-      description: 'Whether the token was issued; null until it is decided.',
+      description: 'Whether the token was issued; null until completed.',
     }),
-    completed: t.exposeBoolean('completed', { description: 'Whether it is decided.' }),
+    completed: t.exposeBoolean('completed', {
+      description: 'Whether the token was issued or given up; stays false where the ticket was never approved.',
+    }),
     executedAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -58,7 +66,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       type: RedeployTokenType,
       nullable: true,
       description:
-        'The token of this entry, from the record; null while none was granted. UNAVAILABLE never: whether Redis holds it too is told by the query token.',
+        'The token of this entry, from the record; null while none was granted. Never UNAVAILABLE: whether Redis holds it too, the query token tells.',
       resolve: (entry, _, ctx) => ctx.loaders.tokens.load(entry.id),
     }),
   }),

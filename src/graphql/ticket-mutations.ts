@@ -76,7 +76,7 @@ const CompleteTicketInput = builder.inputType('CompleteTicketInput', {
 });
 
 const decisionCodes =
-  'APPROVER, never the requester (FORBIDDEN). NOT_FOUND for an unknown ticket; CONFLICT where it is decided, expired, or this person has decided it already.';
+  'APPROVER, never the requester, nor somebody of the same username (FORBIDDEN). NOT_FOUND for an unknown ticket; CONFLICT where it is decided, expired, or this person has decided it already.';
 
 builder.mutationFields((t) => ({
   createTicket: t.field({
@@ -88,7 +88,7 @@ builder.mutationFields((t) => ({
   }),
   approve: t.field({
     type: TicketType,
-    description: `Approves a ticket; with the last approval its tokens are issued, valid for two hours. ${decisionCodes} UNAVAILABLE, and nothing changed, where Redis is away.`,
+    description: `Approves a ticket; with the last approval its tokens are issued, valid for two hours unless the service is set otherwise. ${decisionCodes} FORBIDDEN too where the approval would add nothing that its policy still misses. UNAVAILABLE, and nothing changed, where Redis is away.`,
     args: {
       input: t.arg({
         type: decisionInput('ApproveInput', 'An approval'),
@@ -120,7 +120,7 @@ builder.mutationFields((t) => ({
   completeTicket: t.field({
     type: TicketType,
     description:
-      'Ends the tokens of a ticket now; it is COMPLETED at once, or with its last operation. Its requester (FORBIDDEN for others who may read it, NOT_FOUND for those who may not); CONFLICT unless it is AUTHORIZED or REDEPLOYING.',
+      'Ends the tokens of a ticket now; it is COMPLETED at once, or with its last operation. Its requester (FORBIDDEN for others who may read it, NOT_FOUND for those who may not); CONFLICT unless it is AUTHORIZED or REDEPLOYING, and where that was asked for already.',
     args: { input: t.arg({ type: CompleteTicketInput, required: true, description: 'Which, and how it ended.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(completeTicket, input),
   }),

@@ -3,11 +3,13 @@ import { type ticketCategories, type ticketResults, type ticketStatuses } from '
 import { type AuditRow, findTicket, type OperationRow, type TicketRow } from '../operations/reads.ts';
 import { listTickets } from '../operations/lists.ts';
 import { ApprovalType } from './approval.ts';
+import { BreakGlassType } from './break-glass.ts';
 import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
 import { OperationConnection, OperationType } from './redeploy-operation.ts';
 import { TicketEntryType } from './ticket-entry.ts';
+import { TicketPolicyType } from './ticket-policy.ts';
 import { TicketType } from './ticket-ref.ts';
 
 type Described<Values extends readonly string[]> = Record<Values[number], { description: string }>;
@@ -91,7 +93,18 @@ builder.node(TicketType, {
     username: t.exposeString('username', { description: 'The requester, who alone may use its tokens.' }),
     reason: t.exposeString('reason', { description: "In the requester's words." }),
     approvalsRequired: t.exposeInt('approvalsRequired', {
-      description: 'How many people must approve: two where an application is tagged critical:true, else one.',
+      description: 'At least how many people must approve; policy tells whose approval it takes.',
+    }),
+    policy: t.field({
+      type: TicketPolicyType,
+      description: 'What its approval takes, as it stood when the ticket was created, and whom it still waits for.',
+      resolve: (ticket) => ticket,
+    }),
+    breakGlass: t.field({
+      type: BreakGlassType,
+      nullable: true,
+      description: 'That its requester took its tokens without approval; null where nobody did.',
+      resolve: (ticket) => (ticket.breakGlassAt ? ticket : null),
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -106,7 +119,7 @@ builder.node(TicketType, {
     approvedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the last approval came; null before.',
+      description: 'When it was decided: by the last approval, or without it by breaking the glass; null before.',
       resolve: (ticket) => ticket.approvedAt,
     }),
     endedAt: t.field({
@@ -119,6 +132,12 @@ builder.node(TicketType, {
       nullable: true,
       description: 'What the requester said when completing it; null when nothing.',
     }),
+    completionAskedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the requester asked to complete it; null before, and where its tokens just ended.',
+      resolve: (ticket) => ticket.completionAskedAt,
+    }),
     entries: t.field({
       type: [TicketEntryType],
       description: 'One per application, in the order of the request.',
@@ -130,8 +149,8 @@ builder.node(TicketType, {
       resolve: (ticket, _, ctx) => ctx.loaders.approvals.load(ticket.id),
     }),
     markdown: t.string({
-      description: "The guide's table of its applications and their tags, in Markdown.",
-      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders.entries.load(ticket.id)),
+      description: "The guide's table of its applications and their tags, in Markdown; below it a broken glass.",
+      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders.entries.load(ticket.id), ticket),
     }),
     timeline: t.stringList({
       description: 'Its story for people: one line per step, oldest first; at most 1,000.',
@@ -187,7 +206,10 @@ const TicketFilterInput = builder.inputType('TicketFilter', {
   fields: (t) => ({
     awaitingMyDecision: t.boolean({
       description:
-        'With true: pending ones that the viewer may decide and has not decided yet. None for who is no APPROVER.',
+        "With true: pending ones to which the viewer's approval would add something that is missing. None for those who are no APPROVER, none of one's own, and none of somebody of the same username.",
+    }),
+    openReview: t.boolean({
+      description: 'With true: those whose glass was broken and that nobody else has reviewed yet, in whatever status.',
     }),
     status: t.field({ type: [TicketStatusEnum], description: 'In one of these statuses.' }),
     category: t.field({ type: [TicketCategoryEnum], description: 'Of one of these categories.' }),

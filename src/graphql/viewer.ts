@@ -10,12 +10,17 @@ export const RoleEnum = builder.enumType('Role', {
       description: 'May ask for tickets and redeploy, for applications that the person or a group of theirs owns.',
     },
     APPROVER: {
-      description: "May approve and reject other people's tickets, and read everything but the audit of others.",
+      description:
+        "May approve and reject other people's tickets, and read everything but auditRecords; a ticket's records are in its auditTrail.",
     },
     AUDITOR: { description: 'May read everything.' },
     ADMIN: {
       description:
         'May register applications, read everything and do what APPLICATION_DEPLOYER may for every application. Does not imply APPROVER.',
+    },
+    BREAK_GLASS: {
+      description:
+        'Beside APPLICATION_DEPLOYER: may take the tokens of an own ticket that nobody decides, where its policy allows that; somebody else reviews it afterwards.',
     },
   } satisfies Record<(typeof roles)[number], unknown>,
 });

@@ -10,7 +10,9 @@ import { reading } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
-const columns = ['id', 'name', 'businessTags', 'owners', 'createdAt', 'updatedAt'] as const;
+const columns = [
+  ...(['id', 'name', 'businessTags', 'owners', 'manifest', 'imageRepositories', 'createdAt', 'updatedAt'] as const),
+] as const;
 /** Targets stand in the row only where the registration itself is gone from the database. */
 export type ApplicationRow = Pick<Application, (typeof columns)[number]> & { lastTargets?: Target[] };
 export const applicationRows: RowList<ApplicationRow> = {

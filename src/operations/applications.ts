@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { LockMode } from '@mikro-orm/postgresql';
+import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { Application, type BusinessTag } from '../domain/application.ts';
+import { canonicalHash } from '../domain/canonical-hash.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
@@ -17,6 +18,8 @@ export type RegisterApplicationInput = {
   businessTags?: readonly BusinessTag[] | null;
   owners: { users?: readonly string[] | null; groups?: readonly string[] | null };
   targets: readonly { cluster?: string | null; namespace: string; deploymentName: string }[];
+  manifest?: object | null;
+  imageRepositories?: readonly string[] | null;
 };
 
 /**
@@ -53,46 +56,79 @@ async function storeApplications(
   registrations: readonly Identified[],
   onlyIfChanged = false,
 ): Promise<Application[]> {
-  let name = registrations.map((registration) => registration.name).join(', ');
-  try {
-    return await inTransaction(deps, async (em, now) => {
+  const store = () =>
+    inTransaction(deps, async (em, now) => {
+      await requireFree(em, registrations);
       const changed: { application: Application; targets: Target[]; isNew: boolean }[] = [];
       for (const { targets, ...registration } of registrations) {
         const before = await em.findOne(Application, { name: registration.name }, { populate: ['targets'] });
-        const { businessTags, owners } = registration;
-        if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { businessTags, owners, targets }))
-          continue;
+        const { name: _, ...wanted } = registration;
+        if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { ...wanted, targets })) continue;
         const application = before ?? em.create(Application, { ...registration, createdAt: now, updatedAt: now });
-        em.assign(application, { businessTags, owners, updatedAt: now });
+        // Not em.assign, which would merge a manifest with the one before.
+        Object.assign(application, wanted, { updatedAt: now });
         application.targets.removeAll();
         changed.push({ application, targets, isNew: before === null });
       }
       await em.flush(); // the old targets go before the new ones come: one may stay, or go to another application
       for (const { application, targets, isNew } of changed) {
-        ({ name } = application);
-        const { businessTags, owners } = application;
+        const { name: applicationName, businessTags, owners, imageRepositories, manifest } = application;
+        const manifestHash = manifest ? canonicalHash(manifest) : null;
         em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
-        recordFacts(em, null, by, now, { applicationName: name }, [
-          { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, isNew },
+        recordFacts(em, null, by, now, { applicationName }, [
+          { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, imageRepositories, manifestHash, isNew },
         ]);
-        await em.flush();
       }
       return changed.map(({ application }) => application);
     });
+  try {
+    return await store();
   } catch (error) {
-    if (violates(error, 'application_target_unique')) {
-      throw new RedeployError('CONFLICT', `a target of ${name} belongs to another application`, {}, error);
-    }
-    if (violates(error, 'application_name_unique')) {
-      throw new RedeployError('CONFLICT', `${name} is being registered by somebody else at this moment`, {}, error);
-    }
+    // Somebody else registered the same at this moment: the second look sees it.
+    if (isTaken(error)) return await store();
     throw error;
   }
 }
 
-const registrationOf = ({ businessTags, owners, targets }: Application) => ({
+const isTaken = (error: unknown): boolean =>
+  violates(error, 'application_name_unique') || violates(error, 'application_target_unique');
+
+/** Throws CONFLICT naming every target that belongs to another application, whatever name its cluster has there. */
+async function requireFree(em: EntityManager, registrations: readonly Identified[]): Promise<void> {
+  const taken = await em.execute<(Omit<Target, 'cluster'> & { name: string })[]>(
+    `select a.name, t.cluster_uid as "clusterUid", t.namespace, t.deployment_name as "deploymentName"
+     from application_target t join application a on a.id = t.application_id
+     where (t.cluster_uid, t.namespace, t.deployment_name) in (
+         select "clusterUid", namespace, "deploymentName"
+         from jsonb_to_recordset(?::jsonb) as it ("clusterUid" text, namespace text, "deploymentName" text))
+       and a.name not in (select jsonb_array_elements_text(?::jsonb))`,
+    [
+      JSON.stringify(registrations.flatMap(({ targets }) => targets)),
+      JSON.stringify(registrations.map(({ name }) => name)),
+    ],
+  );
+  const identity = ({ clusterUid, namespace, deploymentName }: Omit<Target, 'cluster'>): string =>
+    [clusterUid, namespace, deploymentName].join('/');
+  const owners = new Map(taken.map((target) => [identity(target), target.name]));
+  const faults: string[] = [];
+  for (const { name, targets } of registrations) {
+    for (const target of targets) {
+      const owner = owners.get(identity(target));
+      owners.set(identity(target), owner ?? name);
+      const { cluster, namespace, deploymentName } = target;
+      if (owner !== undefined) {
+        faults.push(`target ${cluster}/${namespace}/${deploymentName} of ${name} belongs to ${owner}`);
+      }
+    }
+  }
+  if (faults.length > 0) throw new RedeployError('CONFLICT', faults.join('; '));
+}
+
+const registrationOf = ({ businessTags, owners, manifest, imageRepositories, targets }: Application) => ({
   businessTags,
   owners,
+  manifest: manifest ?? null,
+  imageRepositories,
   targets: targets.map((target) => target.toTarget()),
 });
 
@@ -113,9 +149,9 @@ export async function unregisterApplication(
     await em.populate(application, ['targets']);
     await em.execute('delete from application where id = ?', [application.id]);
     recordFacts(em, null, actor, now, { applicationName: name }, [{ kind: 'APPLICATION_UNREGISTER', reason }]);
-    const { id, businessTags, owners, createdAt, updatedAt } = application;
+    const { id, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt } = application;
     const lastTargets = application.targets.map((target) => target.toTarget());
-    return { id, name, businessTags, owners, createdAt, updatedAt, lastTargets };
+    return { id, name, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt, lastTargets };
   });
 }
 

@@ -1,8 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AuditFact, auditKindLevels, describeFact } from '../domain/audit-facts.ts';
 import { type AuditContent, AuditRecord, hashAuditRecord } from '../domain/audit-record.ts';
+import { notificationOf } from '../domain/notifications.ts';
 import type { Person } from '../domain/person.ts';
 import type { Ticket } from '../domain/ticket.ts';
+import { storeNotification } from './outbox.ts';
 import { noteTicketChange } from './transaction.ts';
 
 /** What a record is about, beside its ticket. */
@@ -51,6 +53,8 @@ export function recordFacts(
       ticket.auditSequence += 1;
       ticket.auditHash = hash;
       noteTicketChange(em, { ticketId: ticket.id, version: ticket.auditSequence });
+      const notification = notificationOf(content, ticket);
+      if (notification) storeNotification(em, ticket.id, notification);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
+import type { ApprovalPolicy } from '../domain/approval-policy.ts';
 import type { Clusters } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
@@ -15,6 +16,10 @@ export type Limits = VerdictLimits & {
   tokenIssueSeconds: number;
   redeploysPerMinute: number;
   redeploysPerHour: number;
+  redeploysPerUserPerMinute: number;
+  redeploysPerUserPerHour: number;
+  /** Of a ticket that nobody has decided, where its policy does not say otherwise. */
+  breakGlassAfterMinutes: number;
   /** A patch that was not sent by then is never sent. */
   patchWithinSeconds: number;
 };
@@ -27,7 +32,11 @@ export type Dependencies = {
   ticketChanges: TicketChanges;
   clusters: Clusters;
   limits: Limits;
+  /** Of the policy file; empty where the built-in ones hold alone. */
+  policies: readonly ApprovalPolicy[];
   log: Logger;
+  /** Whether notifications have a receiver; without one the outbox stays empty. */
+  notifies?: boolean;
   /** Names this process among the replicas. */
   processId: string;
 };

@@ -1,6 +1,7 @@
 import { Grant } from '../domain/grant.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { sweepEach } from './sweeps.ts';
 import { lockTicketIfFree } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction, reading } from './transaction.ts';
@@ -13,7 +14,7 @@ const atOnce = 100;
 
 /**
  * Pending tickets that nobody decided in time, and tokens whose time is over. Every replica sweeps; a ticket's lock
- * decides who, and what is locked is left to the next sweep.
+ * decides who, and what is locked, or fails, is left to the next sweep.
  */
 export async function sweepExpiries(deps: Dependencies): Promise<void> {
   await expirePendingTickets(deps);
@@ -27,13 +28,13 @@ async function expirePendingTickets(deps: Dependencies): Promise<void> {
       [atOnce],
     ),
   );
-  for (const { id } of due) {
-    await inTransaction(deps, async (em, now) => {
+  await sweepEach(deps, due, ({ id }) =>
+    inTransaction(deps, async (em, now) => {
       const ticket = await lockTicketIfFree(em, id);
       if (ticket?.status !== 'PENDING_APPROVAL' || ticket.decideBy > now) return;
       recordFacts(em, ticket, null, ticket.decideBy, {}, [ticket.expire()]);
-    });
-  }
+    }),
+  );
 }
 
 async function expireTokens(deps: Dependencies): Promise<void> {
@@ -46,8 +47,8 @@ async function expireTokens(deps: Dependencies): Promise<void> {
       [atOnce],
     ),
   );
-  for (const { id, ticketId } of due) {
-    await inTransaction(deps, async (em) => {
+  await sweepEach(deps, due, ({ id, ticketId }) =>
+    inTransaction(deps, async (em) => {
       const ticket = await lockTicketIfFree(em, ticketId);
       if (!ticket) return;
       const grant = await em.findOneOrFail(Grant, id);
@@ -55,6 +56,6 @@ async function expireTokens(deps: Dependencies): Promise<void> {
       const { expires, applicationName } = grant;
       recordFacts(em, ticket, null, expires, { applicationName }, [grant.expire()]);
       await settleTicket(em, ticket, expires);
-    });
-  }
+    }),
+  );
 }

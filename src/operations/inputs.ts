@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RedeployError } from '../domain/errors.ts';
+import { imagePattern, repositoryOf } from '../domain/images.ts';
 import { ticketCategories } from '../domain/ticket.ts';
 
 /** Takes what a client sent, or refuses it naming every fault at once. */
@@ -48,6 +49,26 @@ const businessTag = z.strictObject({ tagKey: text(63), tagValue: text(253) });
 const distinct = <Item>(key: (item: Item) => string, what: string) =>
   [(items: Item[]) => new Set(items.map(key)).size === items.length, `must not name the same ${what} twice`] as const;
 
+const longestManifest = 100_000;
+
+/** Of a Deployment what every cluster needs; Kubernetes checks the rest when it is created. */
+const deploymentManifest = z
+  .looseObject({
+    apiVersion: z.literal('apps/v1'),
+    kind: z.literal('Deployment'),
+    metadata: z.looseObject({ namespace: z.string().optional(), name: z.string().optional() }).optional(),
+    spec: z.looseObject({
+      selector: z.looseObject({}),
+      template: z.looseObject({
+        spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string(), image: z.string() })).min(1) }),
+      }),
+    }),
+  })
+  .refine(
+    (manifest) => JSON.stringify(manifest).length <= longestManifest,
+    `must not be longer than ${longestManifest}`,
+  );
+
 // Strict: in a file nothing else tells that a key is mistyped, and without its tags nothing is critical.
 const application = z.strictObject({
   name: dnsLabel,
@@ -75,6 +96,12 @@ const application = z.strictObject({
     .array(z.strictObject({ cluster: orNull(text(253)), namespace: dnsLabel, deploymentName: dnsSubdomain }))
     .min(1, 'must name at least one target')
     .max(20),
+  manifest: orNull(deploymentManifest),
+  imageRepositories: z
+    .array(text(512).refine((name) => imagePattern.test(name) && repositoryOf(name) === name, 'must be a repository'))
+    .max(50)
+    .nullish()
+    .transform((repositories) => repositories ?? []),
 });
 
 type ApplicationInput = z.infer<typeof application>;
@@ -82,18 +109,30 @@ type ApplicationInput = z.infer<typeof application>;
 const targetOf = ({ cluster, namespace, deploymentName }: ApplicationInput['targets'][number]): string =>
   [...(cluster === null ? [] : [cluster]), namespace, deploymentName].join('/');
 
+/** A manifest that names another Deployment than the targets would create what nobody registered. */
+const isOfTargets = ({ manifest, targets }: ApplicationInput): boolean => {
+  const { name, namespace } = manifest?.metadata ?? {};
+  return targets.every(
+    (target) =>
+      (name ?? target.deploymentName) === target.deploymentName && (namespace ?? target.namespace) === target.namespace,
+  );
+};
+const manifestFault = { path: ['manifest'], message: 'must have the name and namespace of every target, or none' };
+
 export const readApplicationInput = reader(
-  application.refine(({ targets }) => new Set(targets.map(targetOf)).size === targets.length, {
-    path: ['targets'],
-    message: 'must not name the same target twice',
-  }),
+  application
+    .refine(({ targets }) => new Set(targets.map(targetOf)).size === targets.length, {
+      path: ['targets'],
+      message: 'must not name the same target twice',
+    })
+    .refine(isOfTargets, manifestFault),
 );
 
 /** A file of applications for these clusters: every name and every target once. */
 export const readApplicationsFile = (clusters: readonly string[]) =>
   reader(
     z.object({
-      applications: z.array(application).superRefine((all, context) => {
+      applications: z.array(application.refine(isOfTargets, manifestFault)).superRefine((all, context) => {
         const seen = new Set<string>();
         const requireOnce = (what: string, path: (string | number)[]) => {
           if (seen.has(what)) context.addIssue({ code: 'custom', path, message: `names ${what} once more` });
@@ -147,20 +186,61 @@ export const readTicketInput = reader(
 
 export const readDecisionInput = reader(z.object({ ticketNo: text(32), comment: orNull(text(2000)) }));
 
+const leastReason = 20;
+const leastWords = 4;
+const words = new Intl.Segmenter(undefined, { granularity: 'word' });
+
+/** Different words, in any language that has them, also in one that writes no spaces. */
+const differentWords = (value: string): number =>
+  new Set([...words.segment(value.toLowerCase())].filter(({ isWordLike }) => isWordLike).map(({ segment }) => segment))
+    .size;
+
+const reasonOfSubstance = text(2000).refine(
+  (value) => value.length >= leastReason && differentWords(value) >= leastWords,
+  `must say why, in ${leastReason} characters and ${leastWords} different words or more`,
+);
+
+export const readBreakGlassInput = reader(z.object({ ticketNo: text(32), reason: reasonOfSubstance }));
+export const readReviewInput = reader(z.object({ ticketNo: text(32), comment: text(2000) }));
 export const readCancelInput = reader(z.object({ ticketNo: text(32), reason: orNull(text(2000)) }));
 export const readCompleteInput = reader(z.object({ ticketNo: text(32), summary: orNull(text(2000)) }));
 export const readRevokeInput = reader(z.object({ applicationName: text(63), username: text(253), reason: text(2000) }));
 export const readUnregisterInput = reader(z.object({ name: text(63), reason: orNull(text(2000)) }));
 
+/** Where an application has several targets, as far as they must be told apart. */
+const targetChoice = {
+  applicationName: text(63),
+  cluster: orNull(text(253)),
+  namespace: orNull(text(63)),
+  deploymentName: orNull(text(253)),
+};
+
+const containerImage = z.object({
+  container: text(63),
+  image: text(512).refine((image) => imagePattern.test(image), 'must be an image reference: repository[:tag][@digest]'),
+});
+
+export const readHistoryInput = reader(z.object(targetChoice));
+
 export const readRedeployInput = reader(
-  z.object({
-    applicationName: text(63),
-    cluster: orNull(text(253)),
-    namespace: orNull(text(63)),
-    deploymentName: orNull(text(253)),
-    strategy: orNull(z.enum(['RollingUpdate', 'Recreate'])),
-    reason: orNull(text(2000)),
-    requestId: orNull(text(128)),
-  }),
+  z
+    .object({
+      ...targetChoice,
+      strategy: orNull(z.enum(['RollingUpdate', 'Recreate'])),
+      reason: orNull(text(2000)),
+      requestId: orNull(text(128)),
+      images: orNull(
+        z
+          .array(containerImage)
+          .min(1, 'must name at least one container')
+          .max(50)
+          .refine(...distinct<z.infer<typeof containerImage>>(({ container }) => container, 'container')),
+      ),
+      rollbackTo: orNull(z.object({ revision: orNull(z.int().min(1, 'must be 1 or more')) })),
+    })
+    .refine(({ images, rollbackTo }) => images === null || rollbackTo === null, {
+      path: ['rollbackTo'],
+      message: 'must not be given together with images',
+    }),
 );
 export type RedeployRequest = ReturnType<typeof readRedeployInput>;

@@ -28,6 +28,7 @@ type Filter<T> = { [K in keyof T]?: T[K] | null } | null | undefined;
 
 export type TicketFilter = Filter<{
   awaitingMyDecision: boolean;
+  openReview: boolean;
   status: readonly TicketStatus[];
   category: readonly TicketCategory[];
   username: string;
@@ -41,13 +42,15 @@ export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page
   if (!seesEverything(actor)) where.add('issuer = ? and subject = ?', actor.issuer, actor.subject);
   if (filter?.awaitingMyDecision) {
     where.add(`status = 'PENDING_APPROVAL' and decide_by > clock_timestamp() and ?::boolean`, mayDecide(actor));
-    where.add('not (issuer = ? and subject = ?)', actor.issuer, actor.subject);
+    // As the ticket itself decides: somebody else, who has not approved it yet, and whose approval is missing.
+    where.add(`not ${mayBe('it')}`, ...nameOf(actor));
+    where.add(`not exists (select from approval a where a.ticket_id = it.id and ${mayBe('a')})`, ...nameOf(actor));
     where.add(
-      'not exists (select from approval a where a.ticket_id = it.id and a.issuer = ? and a.subject = ?)',
-      actor.issuer,
-      actor.subject,
+      '(awaits_groups is null or awaits_groups && array(select jsonb_array_elements_text(?::jsonb)))',
+      JSON.stringify(actor.groups),
     );
   }
+  if (filter?.openReview) where.add('break_glass_at is not null and reviewed_at is null');
   where.oneOf('status', filter?.status);
   where.oneOf('category', filter?.category);
   where.equals('username', filter?.username);
@@ -60,6 +63,11 @@ export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page
   where.between('created_at', filter?.createdAfter, filter?.createdBefore);
   return reading(deps, (em) => pageOf(em, ticketRows, where, page));
 }
+
+/** `mayBeSamePerson`, of a row. */
+const mayBe = (row: string): string =>
+  `(${row}.issuer = ? and ${row}.subject = ? or lower(${row}.username) = lower(?))`;
+const nameOf = ({ issuer, subject, username }: Actor): string[] => [issuer, subject, username];
 
 export type OperationFilter = Filter<{
   rolloutStatus: readonly RolloutStatus[];
@@ -118,10 +126,9 @@ export function listApplications(
     );
   }
   where.equals('name', filter?.name);
-  if (filter?.tagKey != null) {
-    const tag = { tagKey: filter.tagKey, ...(filter.tagValue == null ? {} : { tagValue: filter.tagValue }) };
-    where.add('business_tags @> ?::jsonb', JSON.stringify([tag]));
-  }
+  const { tagKey, tagValue } = filter ?? {};
+  const tag = { ...(tagKey == null ? {} : { tagKey }), ...(tagValue == null ? {} : { tagValue }) };
+  if (Object.keys(tag).length > 0) where.add('business_tags @> ?::jsonb', JSON.stringify([tag]));
   if (filter?.namespace != null) {
     where.add(
       'exists (select from application_target t where t.application_id = it.id and t.namespace = ?)',

@@ -1,13 +1,22 @@
-import { type Cluster, ClusterRefused, type DeploymentSnapshot, PatchConflict } from '../domain/cluster.ts';
+import { canonicalHash } from '../domain/canonical-hash.ts';
+import { type Cluster, ClusterRefused, type DeploymentReading, PatchConflict } from '../domain/cluster.ts';
+import type { DeploymentSnapshot } from '../domain/cluster.ts';
 import { Grant } from '../domain/grant.ts';
 import { type Operation, toWholeSeconds } from '../domain/operation.ts';
-import { restartPatch, withdrawalPatch } from '../domain/rollout-patches.ts';
+import {
+  type Attribution,
+  deploymentToCreate,
+  rollbackPatch,
+  templatePatch,
+  withdrawalPatch,
+} from '../domain/rollout-patches.ts';
 import type { Dependencies } from './dependencies.ts';
+import { imageFault, pausedRollback } from './redeploy-change.ts';
 import { type Lease, recordLanding, recordRefusal, renewPrecondition } from './rollout-writes.ts';
 import { databaseNow, reading } from './transaction.ts';
 
 /**
- * Brings the operation's patch into the cluster exactly once, or ends the operation. Every sender, also one that
+ * Brings the operation's change into the cluster exactly once, or ends the operation. Every sender, also one that
  * slept, died or was taken over, sends what is stored with the resourceVersion that is stored: at most one of them
  * changes the object, the others get a conflict and find it landed. Throws ClusterAway, to be tried again.
  */
@@ -17,18 +26,18 @@ export async function sendPatch(
   operation: Operation,
   lease: Lease,
 ): Promise<Operation> {
+  const { by, manifest, withdrawal } = await readSending(deps, operation);
   const { namespace, deploymentName } = operation;
-  const withdrawal = await reasonToWithdraw(deps, operation);
-  const patch = withdrawal
-    ? withdrawalPatch({ uid: operation.deploymentUid, resourceVersion: operation.resourceVersion }, operation.id)
-    : restartPatch(
-        { uid: operation.deploymentUid, resourceVersion: operation.resourceVersion },
-        operation.id,
-        toWholeSeconds(operation.operationStartTime),
-      );
   try {
-    const patched = await cluster.patchDeployment(namespace, deploymentName, patch);
-    return withdrawal ? recordRefusal(deps, lease, withdrawal) : recordLanding(deps, lease, patched);
+    if (withdrawal !== null) {
+      // Of a Deployment that is not there yet no change can stop a sender that sleeps.
+      if (operation.type !== 'CREATE') {
+        const withdrawn = withdrawalPatch(preconditionOf(operation), operation.id);
+        await cluster.patchDeployment(namespace, deploymentName, withdrawn);
+      }
+      return await recordRefusal(deps, lease, withdrawal);
+    }
+    return await recordLanding(deps, lease, await send(cluster, operation, by, manifest));
   } catch (error) {
     if (error instanceof PatchConflict) return afterRefusal(deps, cluster, operation, lease, null);
     if (!(error instanceof ClusterRefused)) throw error;
@@ -36,8 +45,34 @@ export async function sendPatch(
   }
 }
 
+function send(
+  cluster: Cluster,
+  operation: Operation,
+  by: Attribution,
+  manifest: object | null,
+): Promise<DeploymentSnapshot> {
+  const { namespace, deploymentName, type, images, podTemplate } = operation;
+  const at = toWholeSeconds(operation.operationStartTime);
+  if (type === 'CREATE') {
+    const deployment = deploymentToCreate(manifest!, deploymentName, namespace, by, at);
+    return cluster.createDeployment(namespace, deployment);
+  }
+  const precondition = preconditionOf(operation);
+  const patch =
+    type === 'ROLLBACK'
+      ? rollbackPatch(precondition, by, podTemplate!)
+      : templatePatch(precondition, by, at, images ?? []);
+  return cluster.patchDeployment(namespace, deploymentName, patch);
+}
+
+/** Of everything but a creation. */
+const preconditionOf = ({ deploymentUid, resourceVersion }: Operation) => ({
+  uid: deploymentUid!,
+  resourceVersion: resourceVersion!,
+});
+
 /**
- * This patch changed nothing: somebody else changed the object, or Kubernetes does not want it (then `refused` says
+ * This change was not made: somebody else changed the object, or Kubernetes does not want it (then `refused` says
  * why). But one that was sent before may have landed, and only its answer was lost: that must be looked for first.
  */
 async function afterRefusal(
@@ -49,13 +84,27 @@ async function afterRefusal(
 ): Promise<Operation> {
   const { namespace, deploymentName } = operation;
   const deployment = await cluster.readDeployment(namespace, deploymentName);
-  if (!deployment || deployment.uid !== operation.deploymentUid) {
-    return recordRefusal(deps, lease, 'object has been deleted');
+  const isOurs = operation.deploymentUid == null || deployment?.uid === operation.deploymentUid;
+  if (deployment && isOurs && (await hasLanded(cluster, operation, deployment))) {
+    return recordLanding(deps, lease, deployment);
   }
-  if (await hasLanded(cluster, operation, deployment)) return recordLanding(deps, lease, deployment);
-  if (refused !== null) return recordRefusal(deps, lease, refused);
-  if (deployment.paused) return recordRefusal(deps, lease, pausedMessage);
+  if (operation.type === 'CREATE') return recordRefusal(deps, lease, refused ?? 'the Deployment could not be created');
+  if (!deployment || !isOurs) return recordRefusal(deps, lease, 'object has been deleted');
+  const why = refused ?? reasonNotToSendAgain(operation, deployment);
+  if (why !== null) return recordRefusal(deps, lease, why);
   return sendPatch(deps, cluster, await renewPrecondition(deps, lease, deployment), lease);
+}
+
+/** Somebody changed the Deployment before our patch came through: nothing of theirs may be lost by sending it again. */
+function reasonNotToSendAgain(operation: Operation, deployment: DeploymentReading): string | null {
+  const { type, images } = operation;
+  if (type === 'ROLLBACK') {
+    if (deployment.paused) return pausedRollback().message;
+    const isSame = canonicalHash(deployment.template) === operation.templateHash;
+    return isSame ? null : 'somebody changed the pod template meanwhile: nothing was rolled back';
+  }
+  if (deployment.paused) return pausedMessage;
+  return images ? (imageFault(images, deployment, null)?.message ?? null) : null;
 }
 
 export const pausedMessage = "can't restart paused deployment (run rollout resume first)";
@@ -69,13 +118,24 @@ async function hasLanded(cluster: Cluster, operation: Operation, deployment: Dep
   return replicaSets.some((set) => set.operationId === operation.id || set.templateOperationId === operation.id);
 }
 
-/** A patch that comes too late, or whose grant is gone, must not surprise anyone: why, or null where it may be sent. */
-async function reasonToWithdraw(deps: Dependencies, operation: Operation): Promise<string | null> {
+type Sending = {
+  by: Attribution;
+  /** What was approved for creation. */
+  manifest: object | null;
+  /** A change that comes too late, or whose grant is gone, must not surprise anyone: why; null where it may be sent. */
+  withdrawal: string | null;
+};
+
+async function readSending(deps: Dependencies, operation: Operation): Promise<Sending> {
   return reading(deps, async (em) => {
-    const grant = await em.findOneOrFail(Grant, operation.grant.id);
+    const grant = await em.findOneOrFail(Grant, operation.grant.id, { populate: ['ticket', 'entry'] });
+    const { ticket, entry } = grant;
+    const { id: operationId, username, reason } = operation;
+    const by = { operationId, ticketNo: ticket.ticketNo, username, reason: reason ?? ticket.reason };
     const age = ((await databaseNow(em)).getTime() - operation.operationStartTime.getTime()) / 1000;
-    if (grant.revokedAt) return `not sent: the token ${grant.whyNotLive(grant.revokedAt)}`;
     const { patchWithinSeconds } = deps.limits;
-    return age > patchWithinSeconds ? `not sent within ${patchWithinSeconds} seconds` : null;
+    const late = age > patchWithinSeconds ? `not sent within ${patchWithinSeconds} seconds` : null;
+    const revoked = grant.revokedAt ? `not sent: the token ${grant.whyNotLive(grant.revokedAt)}` : null;
+    return { by, manifest: entry.manifest ?? null, withdrawal: revoked ?? late };
   });
 }

@@ -1,3 +1,4 @@
+import type { Approval } from '../domain/approval.ts';
 import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Operation } from '../domain/operation.ts';
@@ -5,7 +6,8 @@ import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
-import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
+import type { TicketEntry } from '../domain/ticket-entry.ts';
+import type { Ticket } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
@@ -17,6 +19,8 @@ type Deps = Pick<Dependencies, 'orm'>;
 const ticketColumns = [
   ...(['id', 'ticketNo', 'category', 'reason', 'issuer', 'subject', 'username', 'status', 'result'] as const),
   ...(['approvalsRequired', 'createdAt', 'decideBy', 'approvedAt', 'endedAt', 'summary', 'auditSequence'] as const),
+  ...(['policy', 'policyHash', 'breakGlassAt', 'breakGlassReason', 'reviewedAt', 'reviewedBy'] as const),
+  ...(['reviewComment', 'completionAskedAt'] as const),
 ] as const;
 export type TicketRow = Pick<Ticket, (typeof ticketColumns)[number]>;
 export const ticketRows: RowList<TicketRow> = {
@@ -25,11 +29,11 @@ export const ticketRows: RowList<TicketRow> = {
   cursor: 'int',
   table: 'ticket',
   columns: ticketColumns,
-  instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt'],
+  instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt', 'breakGlassAt', 'reviewedAt', 'completionAskedAt'],
 };
 
 const entryColumns = [
-  ...(['id', 'applicationName', 'businessTags', 'targets', 'expectedEffect', 'rollbackPlan'] as const),
+  ...(['id', 'applicationName', 'businessTags', 'targets', 'manifest', 'expectedEffect', 'rollbackPlan'] as const),
   ...(['success', 'completed', 'executedAt', 'completedAt', 'errorMessage'] as const),
 ] as const;
 export type EntryRow = Pick<TicketEntry, (typeof entryColumns)[number]> & { ticketId: number };
@@ -39,7 +43,7 @@ const entryRows: RowSource<EntryRow> = {
   instants: ['executedAt', 'completedAt'],
 };
 
-const approvalColumns = ['id', 'username', 'decision', 'comment', 'at'] as const;
+const approvalColumns = ['id', 'username', 'decision', 'comment', 'groups', 'at'] as const;
 export type ApprovalRow = Pick<Approval, (typeof approvalColumns)[number]> & { ticketId: number };
 const approvalRows: RowSource<ApprovalRow> = {
   table: 'approval',
@@ -67,6 +71,7 @@ const operationColumns = [
     'terminatedPods',
     'failures',
   ] as const),
+  ...(['images', 'rollbackTo', 'warnings', 'firstPodAt', 'availableAt', 'succeededLateAt'] as const),
 ] as const;
 export type OperationRow = Pick<Operation, (typeof operationColumns)[number]> & { ticketId: number; entryId: number };
 export const operationRows: RowList<OperationRow> = {
@@ -75,7 +80,14 @@ export const operationRows: RowList<OperationRow> = {
   cursor: 'uuid',
   table: 'operation',
   columns: [...operationColumns, 'ticketId', 'entryId'],
-  instants: ['operationStartTime', 'lastUpdateTime', 'operationEndTime'],
+  instants: [
+    'operationStartTime',
+    'lastUpdateTime',
+    'operationEndTime',
+    'firstPodAt',
+    'availableAt',
+    'succeededLateAt',
+  ],
 };
 
 const auditColumns = [

@@ -1,11 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ClusterAway, type ClusterChange, type Cluster, ClusterRefused } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
-import { type Attempt, judge } from '../domain/rollout-verdict.ts';
+import { type PodFailure, rolloutTransitions } from '../domain/rollout.ts';
+import { judge, timeOutOf, type Verdict } from '../domain/rollout-verdict.ts';
+import { isFinal } from '../domain/transitions.ts';
+import { CrashLogs } from './crash-logs.ts';
 import type { Dependencies } from './dependencies.ts';
 import { sendPatch } from './patch-sending.ts';
 import { leaseTickMs, releaseLeases, renewLeases, takeOverOperations } from './rollout-leases.ts';
-import { type Lease, LeaseLost, recordVerdict, recordWaiting, stateOf } from './rollout-writes.ts';
+import { type Lease, LeaseLost, recordTimeOut, recordVerdict, recordWaiting, stateOf } from './rollout-writes.ts';
 import { WorkQueue } from './work-queue.ts';
 
 type Followed = {
@@ -15,9 +18,12 @@ type Followed = {
   /** What was recorded last; an event is written only when something differs. */
   lastState: string;
   lastWrittenAt: number;
-  doomedSince: Date | null;
-  /** Since when the cluster could not be asked. */
+  /** All that was wrong at the last look; undefined = what is recorded. */
+  failures: readonly PodFailure[] | undefined;
+  logs: CrashLogs;
+  /** Since when the cluster could not be asked, and whether it was said. */
   awaySince: number | null;
+  isWaitingTold: boolean;
   settled: PromiseWithResolvers<void>;
 };
 
@@ -27,37 +33,50 @@ const progressIntervalMs = 500;
 /** A cluster that is away for less is not worth an event. */
 const tellWaitingAfterMs = 1_000;
 
+/** What ends a rollout may wait so long for the logs that tell why. */
+const finalLogsMs = 2_000;
+
 /**
  * Follows every operation that this process holds the lease of: sends its patch, then brings what the watches see
  * to the pure verdict and writes down what changed. Watch callbacks only put a key in the queue.
  */
 export class RolloutFollower {
   private readonly deps: Dependencies;
-  private readonly queue: WorkQueue;
+  /** By cluster: one that hangs keeps none of the others waiting. */
+  private readonly queues: ReadonlyMap<string, WorkQueue>;
   private readonly followed = new Map<string, Followed>();
   /** At most one unfinished operation stands on a target. */
   private readonly byTarget = new Map<string, string>();
   /** PostgreSQL's clock, as of the last renewal. */
   private clock = { at: Date.now(), read: performance.now() };
+  private readonly stopping = Promise.withResolvers<void>();
+  private isStopping = false;
 
   constructor(deps: Dependencies) {
     this.deps = deps;
-    this.queue = new WorkQueue((id) => this.work(id), {
+    const options = {
       concurrency: 8,
-      onFailure: (operationId, error) => deps.log.warn({ operationId, err: error }, 'rollout looked at in vain'),
-    });
+      onFailure: (operationId: string, error: unknown) => {
+        if (this.followed.get(operationId)?.isWaitingTold) return; // once is enough
+        deps.log.warn({ operationId, err: error }, 'rollout looked at in vain');
+      },
+    };
+    const queueOf = (cluster: string) => [cluster, new WorkQueue((id) => this.work(id), options)] as const;
+    this.queues = new Map(deps.clusters.names.map(queueOf));
   }
 
   /**
    * Follows an operation whose lease this process has from its creation. Resolves when the patch's fate is known,
-   * or after `waitMs` if Kubernetes does not answer: the operation goes on either way.
+   * or after `waitMs` if Kubernetes does not answer: the operation goes on either way, in a process that stops in
+   * another one.
    */
   async adopt(operation: Operation, waitMs = 10_000): Promise<void> {
+    if (this.isStopping) return this.release();
     const followed = this.follow(operation);
     if (!followed) return;
     const patience = new AbortController();
     const timeout = pause(waitMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([followed.settled.promise, timeout]);
+    await Promise.race([followed.settled.promise, this.stopping.promise, timeout]);
     patience.abort();
   }
 
@@ -65,6 +84,12 @@ export class RolloutFollower {
   async run(signal: AbortSignal): Promise<void> {
     const clusters = this.deps.clusters.names.map((name) => this.deps.clusters.get(name)!);
     const listeners = clusters.map((cluster) => cluster.onChange((change) => this.changed(cluster.name, change)));
+    const stop = () => {
+      this.isStopping = true;
+      this.stopping.resolve();
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
       try {
         await this.tick();
@@ -74,9 +99,12 @@ export class RolloutFollower {
       await pause(leaseTickMs, undefined, { signal }).catch(() => undefined);
     }
     for (const end of listeners) end();
-    await this.queue.stop();
-    for (const { settled } of this.followed.values()) settled.resolve();
+    await Promise.all([...this.queues.values()].map((queue) => queue.stop()));
     this.followed.clear();
+    await this.release();
+  }
+
+  private async release(): Promise<void> {
     await releaseLeases(this.deps).catch((error: unknown) => this.deps.log.warn({ err: error }, 'leases not released'));
   }
 
@@ -94,7 +122,7 @@ export class RolloutFollower {
       this.follow(operation);
     }
     // Time alone can decide: deadlines of ours, and the grace of doomed pods.
-    for (const id of this.followed.keys()) this.queue.add(id);
+    for (const followed of this.followed.values()) this.lookAt(followed);
   }
 
   private follow(operation: Operation): Followed | null {
@@ -112,13 +140,15 @@ export class RolloutFollower {
       cluster,
       lastState: '',
       lastWrittenAt: 0,
-      doomedSince: null,
+      failures: undefined,
+      logs: new CrashLogs(cluster, operation.namespace, operation.failures),
       awaySince: null,
+      isWaitingTold: false,
       settled,
     };
     this.followed.set(operationId, followed);
     this.byTarget.set(targetKey(operation.cluster, operation), operationId);
-    this.queue.add(operationId);
+    this.lookAt(followed);
     return followed;
   }
 
@@ -129,16 +159,24 @@ export class RolloutFollower {
     this.followed.delete(id);
     const target = targetKey(followed.operation.cluster, followed.operation);
     if (this.byTarget.get(target) === id) this.byTarget.delete(target);
-    this.queue.forget(id);
+    this.queueOf(followed).forget(id);
   }
 
   private changed(clusterName: string, change: ClusterChange): void {
     if (change === 'all') {
-      for (const [id, { operation }] of this.followed) if (operation.cluster === clusterName) this.queue.add(id);
+      for (const one of this.followed.values()) if (one.operation.cluster === clusterName) this.lookAt(one);
       return;
     }
-    const id = this.byTarget.get(targetKey(clusterName, change));
-    if (id !== undefined) this.queue.add(id);
+    const followed = this.followed.get(this.byTarget.get(targetKey(clusterName, change)) ?? '');
+    if (followed) this.lookAt(followed);
+  }
+
+  private lookAt(followed: Followed): void {
+    this.queueOf(followed).add(followed.operation.id);
+  }
+
+  private queueOf({ operation }: Followed): WorkQueue {
+    return this.queues.get(operation.cluster)!;
   }
 
   private async work(id: string): Promise<void> {
@@ -151,8 +189,9 @@ export class RolloutFollower {
       }
       if (!followed.operation.isFinished()) await this.look(followed);
       followed.awaySince = null;
+      followed.isWaitingTold = false;
     } catch (error) {
-      if (error instanceof ClusterAway || error instanceof ClusterRefused) await this.tellWaiting(followed, error);
+      if (error instanceof ClusterAway || error instanceof ClusterRefused) await this.wait(followed, error);
       if (!(error instanceof LeaseLost)) throw error;
       this.deps.log.warn({ operationId: id }, error.message);
       // Not what this process may have taken over anew meanwhile.
@@ -161,20 +200,35 @@ export class RolloutFollower {
   }
 
   private async look(followed: Followed): Promise<void> {
-    const { operation, cluster } = followed;
-    const attempt: Attempt = operation.attempt(followed.doomedSince);
+    const { operation, cluster, logs } = followed;
+    const outage = cluster.outage(operation.namespace);
+    // An old view decides nothing: what was doomed in it may have come up.
+    if (outage && outage.milliseconds >= tellWaitingAfterMs) throw new ClusterAway(outage.message);
     const snapshot = cluster.snapshot(operation.namespace, operation.deploymentName);
     if (snapshot.deployment?.uid !== operation.deploymentUid && (await this.stands(followed))) return;
-    const verdict = judge(attempt, snapshot, this.deps.limits, this.now());
-    followed.doomedSince = verdict.doomedSince;
+    const judged = judge(operation.attempt(followed.failures), snapshot, this.deps.limits, this.now());
+    followed.failures = judged.allFailures;
+    const isEnd = isFinal(rolloutTransitions, judged.status);
+    if (logs.lacks(judged.failures)) await this.readLogs(followed, judged, isEnd);
+    const verdict = { ...judged, failures: logs.addTo(judged.failures) };
     const state = JSON.stringify(stateOf(verdict));
     if (state === followed.lastState) return;
     const sinceWritten = performance.now() - followed.lastWrittenAt;
     if (verdict.status === operation.rolloutStatus && sinceWritten < progressIntervalMs) {
-      this.queue.addAfter(operation.id, progressIntervalMs - sinceWritten);
+      this.queueOf(followed).addAfter(operation.id, progressIntervalMs - sinceWritten);
       return;
     }
     this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict), state);
+  }
+
+  /** Beside the looks: an API server may take its time to get a log. Only an end waits for it, and not for long. */
+  private async readLogs(followed: Followed, { failures }: Verdict, isEnd: boolean): Promise<void> {
+    const reading = followed.logs.read(failures);
+    if (!isEnd) return void reading.then(() => this.lookAt(followed));
+    const patience = new AbortController();
+    const timeout = pause(finalLogsMs, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([reading, timeout]);
+    patience.abort();
   }
 
   /** The watches may be late: the object that was patched may not have come to them yet. */
@@ -190,13 +244,24 @@ export class RolloutFollower {
     if (operation.isFinished()) this.letGo(operation.id);
   }
 
-  /** What has waited for a cluster for a while says so to its subscribers, once. */
-  private async tellWaiting(followed: Followed, error: ClusterAway | ClusterRefused): Promise<void> {
+  /**
+   * What has waited for a cluster for a while says so to its subscribers, once. Our own time-outs hold all the same,
+   * also where it cannot be told whether the patch ever stood there.
+   */
+  private async wait(followed: Followed, { message: why }: ClusterAway | ClusterRefused): Promise<void> {
+    const { operation, lease } = followed;
     followed.awaySince ??= performance.now();
+    const message = `Waiting for the cluster: ${why}`;
+    const { rolloutStatus: status, operationStartTime, landedAt, verifyingSince } = operation;
+    const times = { status, landedAt: landedAt ?? operationStartTime, verifyingSince: verifyingSince ?? null };
+    const timedOut = timeOutOf(times, this.deps.limits, this.now());
+    if (timedOut) return this.wrote(followed, await recordTimeOut(this.deps, lease, `${timedOut}: ${message}`));
     if (performance.now() - followed.awaySince < tellWaitingAfterMs) return;
-    const message = `Waiting for the cluster: ${error.message}`;
-    if (followed.lastState === message) return;
-    this.wrote(followed, await recordWaiting(this.deps, followed.lease, message), message);
+    // Whether a pod stayed doomed meanwhile nobody knows: its time begins anew.
+    followed.failures = [];
+    if (followed.isWaitingTold) return;
+    this.wrote(followed, await recordWaiting(this.deps, lease, message), message);
+    followed.isWaitingTold = true;
   }
 
   private now(): Date {

@@ -62,13 +62,14 @@ export async function releaseLeases(deps: Dependencies): Promise<void> {
 }
 
 async function takeOver(deps: Dependencies, id: string, ticketId: number): Promise<Operation | null> {
-  return inTransaction(deps, async (em, now) => {
+  return inTransaction(deps, async (em) => {
     // Never wait here: the leases of what this process follows are renewed by the same loop.
     const [free] = await em.execute<{ id: number }[]>('select id from ticket where id = ? for update skip locked', [
       ticketId,
     ]);
     if (!free) return null; // somebody works on it at this moment; the next look finds it
     const ticket = await lockTicket(em, { id: ticketId });
+    const now = await databaseNow(em);
     const [row] = await em.execute<{ fence: number }[]>(
       `update operation set follower = ?, followed_until = ${until}, fence = fence + 1
        where id = ? and ${unfinished} and followed_until < clock_timestamp() returning fence`,

@@ -8,7 +8,7 @@ import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { inTransaction } from './transaction.ts';
+import { databaseNow, inTransaction } from './transaction.ts';
 
 /** The right to write about an operation: only as long as nobody took it over. */
 export type Lease = { operationId: string; ticketId: number; fence: number };
@@ -35,7 +35,7 @@ export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict
 /** The patch never stood in the cluster: the operation FAILED and the token's use is given back. */
 export const recordRefusal = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
   write(deps, lease, async (operation, now, em) => {
-    await em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [operation.grant.id]);
+    await giveUseBack(em, operation);
     const state = { ...(await lastState(em, operation)), status: 'FAILED', message } as const;
     return { facts: operation.record(state, now), state };
   });
@@ -44,6 +44,13 @@ export const recordRefusal = (deps: Dependencies, lease: Lease, message: string)
 export const recordWaiting = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
   write(deps, lease, async (operation, now, em) => {
     const state = { ...(await lastState(em, operation)), message };
+    return { facts: operation.record(state, now), state };
+  });
+
+/** Our own patience ended while the cluster could not be asked: what was seen last stands. */
+export const recordTimeOut = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+  write(deps, lease, async (operation, now, em) => {
+    const state = { ...(await lastState(em, operation)), status: 'TIMED_OUT', message } as const;
     return { facts: operation.record(state, now), state };
   });
 
@@ -63,8 +70,9 @@ export const renewPrecondition = (
  * and record together; the event goes out after the commit.
  */
 async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Operation> {
-  const { operation, event } = await inTransaction(deps, async (em, now) => {
+  const { operation, event } = await inTransaction(deps, async (em) => {
     const ticket = await lockTicket(em, { id: lease.ticketId });
+    const now = await databaseNow(em);
     const operation = await em.findOne(
       Operation,
       { id: lease.operationId, fence: lease.fence },
@@ -81,7 +89,11 @@ async function write(deps: Dependencies, lease: Lease, change: Change): Promise<
   return operation;
 }
 
-async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {
+/** What was never sent does not count as a use of the token. */
+export const giveUseBack = (em: EntityManager, { grant }: Operation): Promise<unknown> =>
+  em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
+
+export async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {
   const event = await em.findOneOrFail(OperationEvent, { operationId, sequence });
   return event.state;
 }

@@ -6,8 +6,8 @@ import type { Dependencies } from './dependencies.ts';
 import { readCancelInput, readCompleteInput } from './inputs.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { removeCopies } from './token-copies.ts';
-import { inTransaction } from './transaction.ts';
+import { refreshCopies } from './token-copies.ts';
+import { databaseNow, inTransaction } from './transaction.ts';
 
 /** Takes a ticket back before it is decided. Only its requester. */
 export async function cancelTicket(
@@ -16,8 +16,9 @@ export async function cancelTicket(
   input: { ticketNo: string; reason?: string | null },
 ): Promise<Ticket> {
   const { ticketNo, reason } = readCancelInput(input);
-  return inTransaction(deps, async (em, now) => {
+  return inTransaction(deps, async (em) => {
     const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
+    const now = await databaseNow(em);
     recordFacts(em, ticket, actor, now, {}, [ticket.cancel(actor, reason, now)]);
     return ticket;
   });
@@ -33,9 +34,10 @@ export async function completeTicket(
   input: { ticketNo: string; summary?: string | null },
 ): Promise<Ticket> {
   const { ticketNo, summary } = readCompleteInput(input);
-  const { ticket, ended } = await inTransaction(deps, async (em, now) => {
+  const { ticket, ended } = await inTransaction(deps, async (em) => {
     const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
-    ticket.completeEarly(actor, summary);
+    const now = await databaseNow(em);
+    recordFacts(em, ticket, actor, now, {}, [ticket.completeEarly(actor, summary, now)]);
     const ended = await em.find(Grant, { ticket, endedAt: null });
     for (const grant of ended) {
       const { applicationName, expires } = grant;
@@ -45,6 +47,6 @@ export async function completeTicket(
     await settleTicket(em, ticket, now);
     return { ticket, ended };
   });
-  await removeCopies(deps, ended);
+  await refreshCopies(deps, ended);
   return ticket;
 }

@@ -1,14 +1,25 @@
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
-import type { Actor } from '../domain/person.ts';
+import type { Actor, Person } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
 
 /*
- * The order in which rows are locked, everywhere: application, ticket, grant, operation.
+ * The order in which things are locked, everywhere: person, application, ticket, grant, operation.
  */
 
-/** The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it. */
+/** Names this advisory lock among PostgreSQL's. */
+const personLocks = 0x6372_6174;
+
+/** What one person does at the same moment in several replicas is done one after the other, until the transaction ends. */
+export const lockPerson = (em: EntityManager, { issuer, subject }: Omit<Person, 'username'>): Promise<unknown> =>
+  em.execute('select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
+
+/**
+ * The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it.
+ * What happens to it happens from now on: read the clock (`databaseNow`) afterwards, since who held the lock before
+ * has recorded later instants than the transaction's beginning.
+ */
 export async function lockTicket(
   em: EntityManager,
   which: { id: number } | { ticketNo: string },

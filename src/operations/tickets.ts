@@ -1,17 +1,26 @@
 import { randomInt } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Application, type BusinessTag, isCritical } from '../domain/application.ts';
+import { Application, type BusinessTag } from '../domain/application.ts';
+import {
+  applyPolicies,
+  awaitedGroups,
+  fewestApprovals,
+  requiredApprovals,
+  standingOf,
+} from '../domain/approval-policy.ts';
+import { Approval, type Decision } from '../domain/approval.ts';
+import { canonicalHash } from '../domain/canonical-hash.ts';
 import { RedeployError } from '../domain/errors.ts';
-import { Grant } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import { mayDecide, mayRedeployApplication, requirePermission } from '../domain/permissions.ts';
-import { Approval, type Decision, Ticket, type TicketCategory, TicketEntry } from '../domain/ticket.ts';
+import { TicketEntry } from '../domain/ticket-entry.ts';
+import { Ticket, type TicketCategory } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readDecisionInput, readTicketInput } from './inputs.ts';
-import { issueTokens } from './issue-tokens.ts';
+import { carryOut, grantEntries } from './issue-tokens.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { inTransaction, reading, violates } from './transaction.ts';
+import { databaseNow, inTransaction, violates } from './transaction.ts';
 
 export type CreateTicketInput = {
   workOrderKey: 'APPLICATION_REDEPLOY';
@@ -42,6 +51,11 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
     inTransaction(deps, async (em, now) => {
       const applications: Application[] = [];
       for (const { detail } of entries) applications.push(await applicationToRedeploy(em, actor, detail));
+      const tags = applications.map(({ businessTags }) => businessTags);
+      const policy = applyPolicies(deps.policies, tags, deps.limits.breakGlassAfterMinutes);
+      const policyHash = canonicalHash(policy);
+      const required = requiredApprovals(policy);
+      const approvalsRequired = fewestApprovals(required);
       const ticket = em.create(Ticket, {
         ticketNo: newTicketNo(),
         category,
@@ -49,8 +63,10 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
         issuer: actor.issuer,
         subject: actor.subject,
         username: actor.username,
-        // Two people for what is critical, as long as no policy says otherwise.
-        approvalsRequired: applications.some(({ businessTags }) => isCritical(businessTags)) ? 2 : 1,
+        approvalsRequired,
+        policy,
+        policyHash,
+        awaitsGroups: awaitedGroups(standingOf(required, [])),
         createdAt: now,
         decideBy: new Date(now.getTime() + deps.limits.pendingTicketHours * 3_600_000),
       });
@@ -70,18 +86,18 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
         });
       }
       await em.flush(); // the records name the ticket's id
-      const { approvalsRequired } = ticket;
       recordFacts(em, ticket, actor, now, {}, [
-        { kind: 'TICKET_CREATE', category, reason, applications: names, approvalsRequired },
+        { kind: 'TICKET_CREATE', category, reason, applications: names, approvalsRequired, policy, policyHash },
       ]);
-      for (const { applicationName, businessTags, targets, expectedEffect, rollbackPlan } of ticket.entries) {
+      for (const { applicationName, businessTags, targets, manifest, ...entry } of ticket.entries) {
         recordFacts(em, ticket, actor, now, { applicationName }, [
           {
             kind: 'ENTRY_CREATE',
             businessTags,
             targets,
-            expectedEffect: expectedEffect ?? null,
-            rollbackPlan: rollbackPlan ?? null,
+            manifestHash: manifest ? canonicalHash(manifest) : null,
+            expectedEffect: entry.expectedEffect ?? null,
+            rollbackPlan: entry.rollbackPlan ?? null,
           },
         ]);
       }
@@ -97,16 +113,7 @@ type DecisionInput = { ticketNo: string; comment?: string | null };
  * a second transaction authorizes the ticket. UNAVAILABLE, and nothing changed, where Redis is away beforehand.
  */
 export async function approve(deps: Dependencies, actor: Actor, input: DecisionInput): Promise<Ticket> {
-  const ticket = await decide(deps, actor, 'APPROVED', input);
-  if (ticket.status !== 'APPROVED') return ticket;
-  try {
-    await issueTokens(deps, ticket.id);
-    return await reading(deps, (em) => em.findOneOrFail(Ticket, ticket.id));
-  } catch (error) {
-    // The approval stands and is answered for; the sweep of some replica issues the tokens.
-    deps.log.warn({ ticketNo: ticket.ticketNo, err: error }, 'tokens not issued yet');
-    return ticket;
-  }
+  return carryOut(deps, await decide(deps, actor, 'APPROVED', input));
 }
 
 /** Ends the ticket. One rejection is enough. */
@@ -118,37 +125,17 @@ async function decide(deps: Dependencies, actor: Actor, decision: Decision, inpu
   requirePermission(mayDecide(actor), 'only an APPROVER decides tickets');
   const { ticketNo, comment } = readDecisionInput(input);
   if (decision === 'APPROVED') await deps.tokens.ping();
-  return inTransaction(deps, async (em, now) => {
+  return inTransaction(deps, async (em) => {
     const ticket = await lockTicket(em, { ticketNo }, { populate: ['entries', 'approvals'] });
+    const now = await databaseNow(em);
     const fact = decision === 'APPROVED' ? ticket.approve(actor, comment, now) : ticket.reject(actor, comment, now);
     const { issuer, subject, username } = actor;
-    em.create(Approval, { ticket, issuer, subject, username, decision, comment, at: now });
+    const groups = fact.kind === 'TICKET_APPROVE' ? fact.groups : [];
+    em.create(Approval, { ticket, issuer, subject, username, decision, comment, groups, at: now });
     recordFacts(em, ticket, actor, now, {}, [fact]);
     if (ticket.status === 'APPROVED') grantEntries(em, ticket, now, deps.limits.tokenHours);
     return ticket;
   });
-}
-
-function grantEntries(em: EntityManager, ticket: Ticket, now: Date, hours: number): void {
-  const expires = new Date(now.getTime() + hours * 3_600_000);
-  for (const entry of ticket.entries) {
-    const { applicationName } = entry;
-    const { issuer, subject, username } = ticket;
-    em.create(Grant, {
-      ticket,
-      ticketNo: ticket.ticketNo,
-      entry,
-      applicationName,
-      issuer,
-      subject,
-      username,
-      grantedAt: now,
-      expires,
-    });
-    recordFacts(em, ticket, null, now, { applicationName }, [
-      { kind: 'ENTRY_PROCESS', expires: expires.toISOString() },
-    ]);
-  }
 }
 
 /** The registry is the authority: unknown names and differing tags are refused, as is what the person may not redeploy. */
@@ -167,7 +154,9 @@ async function applicationToRedeploy(
     'Ask one of its owners, or for the role APPLICATION_DEPLOYER.',
   );
   if (name !== null && name !== applicationName) {
-    throw new RedeployError('INVALID_INPUT', `detail.name is ${name}, but detail.applicationName ${applicationName}`);
+    throw new RedeployError('INVALID_INPUT', `detail.name is ${name}, but detail.applicationName ${applicationName}`, {
+      fields: ['input.entries.detail.name'],
+    });
   }
   for (const { tagKey, tagValue } of detail.businessTags) {
     const registered = application.businessTags.find((tag) => tag.tagKey === tagKey)?.tagValue;
@@ -176,6 +165,7 @@ async function applicationToRedeploy(
       throw new RedeployError(
         'INVALID_INPUT',
         `${applicationName} is asked for with ${tagKey}:${tagValue}, but ${stands}`,
+        { fields: ['input.entries.detail.businessTags'] },
       );
     }
   }

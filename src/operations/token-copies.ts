@@ -8,7 +8,7 @@ import { reading } from './transaction.ts';
  * After grants have ended: Redis keeps a copy only where another grant of the same pair is still live. Redis away is
  * no harm: a copy without a live grant opens nothing and is deleted when somebody meets it.
  */
-export async function removeCopies(deps: Dependencies, grants: readonly Grant[]): Promise<void> {
+export async function refreshCopies(deps: Dependencies, grants: readonly Grant[]): Promise<void> {
   for (const { username, applicationName } of grants) {
     try {
       const other = await reading(deps, (em) => findLiveGrant(em, { username, applicationName }));

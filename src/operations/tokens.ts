@@ -21,6 +21,9 @@ export type RedeployToken = {
   valid: boolean;
   desc: string;
   secondsRemaining: number;
+  /** Null: as many as its time allows. */
+  usesLeft: number | null;
+  breakGlass: boolean;
 };
 
 /**
@@ -48,6 +51,8 @@ export async function findToken(
     expires: null,
     valid: false,
     secondsRemaining: 0,
+    usesLeft: 0,
+    breakGlass: false,
   };
   const visible = own || mayReadWhatBelongsTo(actor, latest ?? { issuer: '', subject: '' });
   const noToken = { ...none, desc: `${username} has no token for ${applicationName}` };
@@ -73,7 +78,8 @@ export async function reconcileToken(
 ): Promise<{ grant: Grant | null; now: Date }> {
   const { applicationName } = pair;
   const { grant, underName, now } = await reading(deps, async (em) => {
-    const grant = await findLiveGrant(em, pair);
+    // What is running serves until what was approved since is issued too.
+    const grant = (await findLiveGrant(em, pair, { issued: true })) ?? (await findLiveGrant(em, pair));
     const name = grant?.username ?? username;
     return {
       grant,
@@ -87,10 +93,12 @@ export async function reconcileToken(
     const wanted = tokenCopy(underName);
     if (copy?.ticketId === wanted.ticketId && copy.expires === wanted.expires) return { grant, now };
     await deps.tokens.put(wanted);
-    await inTransaction(deps, async (em, at) => {
+    await inTransaction(deps, async (em) => {
       const ticket = await lockTicket(em, { id: underName.ticket.id });
       if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
-      recordFacts(em, ticket, null, at, { applicationName }, [{ kind: 'TOKEN_RESTORE', expires: wanted.expires }]);
+      recordFacts(em, ticket, null, await databaseNow(em), { applicationName }, [
+        { kind: 'TOKEN_RESTORE', expires: wanted.expires },
+      ]);
     });
   } else if (copy) {
     const key = { applicationName, username: keyName };
@@ -122,6 +130,7 @@ const grantColumns = [
   'revokedReason',
   'uses',
   'maxUses',
+  'breakGlass',
 ] as const;
 export type GrantRow = Pick<Grant, (typeof grantColumns)[number]> & { ticketId: number; entryId: number };
 export const grantRows: RowList<GrantRow> = {
@@ -148,7 +157,7 @@ export async function tokensOfEntries(
 /** A grant as the person reads it. */
 export function showGrant(grant: Omit<GrantRow, 'ticketId' | 'entryId'>, ticketId: number, now: Date): RedeployToken {
   const why = whyNotLive(grant, now);
-  const { id, username, applicationName, ticketNo, expires } = grant;
+  const { id, username, applicationName, ticketNo, expires, uses, maxUses = null, breakGlass } = grant;
   return {
     grantId: id,
     username,
@@ -159,5 +168,7 @@ export function showGrant(grant: Omit<GrantRow, 'ticketId' | 'entryId'>, ticketI
     valid: why === null,
     desc: why === null ? describeToken(grant) : `the token of ticket ${ticketNo} ${why}`,
     secondsRemaining: why === null ? Math.floor((expires.getTime() - now.getTime()) / 1000) : 0,
+    usesLeft: why !== null ? 0 : maxUses === null ? null : maxUses - uses,
+    breakGlass,
   };
 }

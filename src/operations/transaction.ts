@@ -9,25 +9,46 @@ import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /**
- * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds. Never call Redis
- * or Kubernetes inside. Throws UNAVAILABLE where the database is away.
+ * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds, as of its beginning:
+ * what waits for a lock reads the clock afterwards. Never call Redis or Kubernetes inside. Throws UNAVAILABLE where
+ * the database is away; its message tells whether that was too late to know that nothing was changed.
  */
 export async function inTransaction<T>(
-  deps: Pick<Dependencies, 'orm' | 'ticketChanges'>,
+  deps: Pick<Dependencies, 'orm' | 'ticketChanges' | 'notifies'>,
   work: (em: EntityManager, now: Date) => Promise<T>,
 ): Promise<T> {
   const changed = new Map<number, number>();
-  const result = await reachingDatabase(() =>
-    deps.orm.em.fork().transactional(async (em) => {
-      changedTickets.set(em, changed);
-      return work(em, await boundedNow(em));
-    }),
+  let isCommitting = false;
+  const result = await reachingDatabase(
+    () =>
+      deps.orm.em.fork().transactional(async (em) => {
+        changedTickets.set(em, changed);
+        if (deps.notifies) notifying.add(em);
+        const done = await work(em, await boundedNow(em));
+        await em.flush();
+        isCommitting = true;
+        return done;
+      }),
+    () => (isCommitting ? outcomeUnknown : nothingChanged),
   );
   for (const [ticketId, version] of changed) void deps.ticketChanges.publish({ ticketId, version });
   return result;
 }
 
+const nothingChanged = { message: 'the database is away; nothing was changed', advice: 'Try again.' };
+/** COMMIT was sent, and PostgreSQL may have carried it out before the connection was lost. */
+const outcomeUnknown = {
+  message: 'the database went away just as the change was being stored; whether it was stored is not known',
+  advice: 'Look at what is stored before you ask again; a redeploy may be asked for again with its requestId.',
+};
+const cannotRead = { message: 'the database is away', advice: 'Try again.' };
+
 const changedTickets = new WeakMap<EntityManager, Map<number, number>>();
+
+const notifying = new WeakSet<EntityManager>();
+
+/** Whether somebody outside is told of what happens in this transaction. */
+export const isNotifying = (em: EntityManager): boolean => notifying.has(em);
 
 /** Whoever watches the ticket is told after the commit. */
 export function noteTicketChange(em: EntityManager, { ticketId, version }: TicketChange): void {
@@ -45,7 +66,10 @@ async function boundedNow(em: EntityManager): Promise<Date> {
 
 /** Reads without a transaction. Throws UNAVAILABLE where the database is away. */
 export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: EntityManager) => Promise<T>): Promise<T> {
-  return reachingDatabase(() => work(deps.orm.em.fork()));
+  return reachingDatabase(
+    () => work(deps.orm.em.fork()),
+    () => cannotRead,
+  );
 }
 
 export async function databaseNow(em: EntityManager): Promise<Date> {
@@ -57,17 +81,16 @@ export async function databaseNow(em: EntityManager): Promise<Date> {
 export const violates = (error: unknown, constraint: string): boolean =>
   error instanceof UniqueConstraintViolationException && error.message.includes(`"${constraint}"`);
 
-async function reachingDatabase<T>(work: () => Promise<T>): Promise<T> {
+async function reachingDatabase<T>(
+  work: () => Promise<T>,
+  whenAway: () => { message: string; advice: string },
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (isDatabaseAway(error) && !isNulInText(error)) {
-      throw new RedeployError(
-        'UNAVAILABLE',
-        'the database is away; nothing was changed',
-        { advice: 'Try again.' },
-        error,
-      );
+      const { message, advice } = whenAway();
+      throw new RedeployError('UNAVAILABLE', message, { advice }, error);
     }
     if (isNulInText(error)) throw new RedeployError('INVALID_INPUT', 'a text holds a NUL character', {}, error);
     throw error;

@@ -1,4 +1,5 @@
 import { errorStatus } from '../domain/errors.ts';
+import { redeployTypes } from '../domain/operation.ts';
 import { rolloutStatuses } from '../domain/rollout.ts';
 import type { operationResource } from './operation-resource.ts';
 import type { bodyFields } from './requests.ts';
@@ -17,6 +18,11 @@ const whole = <Properties extends object>(description: string, properties: Prope
   required: Object.keys(properties),
 });
 
+const containerImage = whole('An image for a container.', {
+  container: string("The container's name."),
+  image: string('repository[:tag][@digest].'),
+});
+
 const bodyProperties: Record<(typeof bodyFields)[number], object> = {
   cluster: { ...orNull(string('The name of a kubeconfig context.')), minLength: 1, maxLength: 253 },
   namespace: { ...orNull(string('The namespace.')), minLength: 1, maxLength: 63 },
@@ -26,6 +32,16 @@ const bodyProperties: Record<(typeof bodyFields)[number], object> = {
     description: "What the caller believes the Deployment's strategy to be; 409 where it is another.",
   },
   reason: { ...orNull(string('Why, for the record.')), minLength: 1, maxLength: 2000 },
+  images: {
+    ...orNull(list('The containers that get another image; not together with rollbackTo.', containerImage)),
+    minItems: 1,
+    maxItems: 50,
+  },
+  rollbackTo: {
+    type: ['object', 'null'],
+    description: 'Back to an older revision; an empty object: the one before the present.',
+    properties: { revision: { type: ['integer', 'null'], minimum: 1, description: 'As the history lists it.' } },
+  },
 };
 
 const operation: Record<keyof Operation, object> = {
@@ -39,6 +55,20 @@ const operation: Record<keyof Operation, object> = {
   namespace: string('In which namespace.'),
   deploymentName: string('To which Deployment.'),
   reason: orNull(string('Why, in the words of whoever did it; null when not said.')),
+  type: { enum: redeployTypes, description: 'What it changes.' },
+  images: orNull(list('Of an image update what was asked for; null otherwise.', containerImage)),
+  rollbackTo: orNull(count('Of a rollback the revision whose template was wanted; null otherwise.')),
+  warnings: list(
+    'What was risky about it.',
+    whole('Something risky about a redeploy that does not forbid it.', {
+      reason: string('One word; the same for the same risk.'),
+      message: string('What is risky.'),
+      advice: string('What to do about it.'),
+    }),
+  ),
+  firstPodSeconds: orNull(count('Seconds from start to the first new pod, rounded; null before.')),
+  availableSeconds: orNull(count('Seconds from start to when Kubernetes called the rollout done; null before.')),
+  succeededLateAt: orNull(instant('When it came up after all, the verdict notwithstanding; null otherwise.')),
   previousImage: string("The containers' images before, in order, comma-separated."),
   currentImage: orNull(string("The containers' images after; null until Kubernetes has the change.")),
   previousReplicas: count('spec.replicas before.'),
@@ -58,12 +88,15 @@ const operation: Record<keyof Operation, object> = {
 };
 
 const podFailure: Record<keyof Operation['failures'][number], object> = {
-  pod: string("The pod's name."),
+  pod: orNull(string("The pod's name; null where Kubernetes could not create one.")),
   container: orNull(string('The container, init containers too; null where the whole pod is concerned.')),
   reason: string("Kubernetes' reason, such as ImagePullBackOff."),
   message: string("Kubernetes' message."),
   exitCode: orNull({ type: 'integer', description: 'Of the last run; null where it has not ended.' }),
   restarts: count('How often the container was restarted.'),
+  since: orNull(instant('Since when it is seen; null in records from before it was kept.')),
+  log: orNull(string("The last lines of the crashed container's log; null where the API gives none.")),
+  advice: string('What to check first.'),
   doomed: { type: 'boolean', description: 'True: it will not become ready by waiting. False: a warning.' },
 };
 

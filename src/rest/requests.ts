@@ -4,7 +4,15 @@ import type { RedeployInput } from '../operations/redeploys.ts';
 import { HttpRefusal } from './problems.ts';
 
 export const longestBodyBytes = 64 * 1024;
-export const bodyFields = ['cluster', 'namespace', 'deploymentName', 'strategy', 'reason'] as const;
+export const bodyFields = [
+  'cluster',
+  'namespace',
+  'deploymentName',
+  'strategy',
+  'reason',
+  'images',
+  'rollbackTo',
+] as const;
 /** Visible ASCII: what every client, proxy and log hands on as it is. */
 export const idempotencyKeyPattern = '^[!-~]{1,128}$';
 

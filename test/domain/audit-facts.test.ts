@@ -20,6 +20,7 @@ const everything = {
   decideBy: '2025-08-23T10:00:00.000Z',
   expires: '2025-08-22T12:00:00.000Z',
   user: 'alice',
+  verdict: 'TIMED_OUT',
   type: 'RESTART',
   deploymentName: 'web',
   strategy: 'RollingUpdate',
@@ -50,11 +51,22 @@ const everything = {
   request: 'redeploy',
   code: 'FORBIDDEN',
   count: 2,
+  policy: { policies: [], breakGlassAfterMinutes: 15 },
+  policyHash: 'abc',
+  groups: ['sre'],
+  missing: ['1 approver'],
+  runningTicketNo: 'b2c3d4e5',
+  uses: 3,
 };
 const emptied = Object.fromEntries(
   Object.entries(everything).map(([key, value]) => {
     if (Array.isArray(value)) return [key, []];
-    return [key, ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan'].includes(key) ? null : value];
+    return [
+      key,
+      ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan', 'runningTicketNo'].includes(key)
+        ? null
+        : value,
+    ];
   }),
 );
 
@@ -82,7 +94,11 @@ test.for([
   ['ENTRY_PROCESS', 'ENTRY', 'redeploy of web-service granted until 2025-08-22T12:00:00.000Z'],
   ['ENTRY_SUCCESS', 'ENTRY', 'token for web-service issued, valid until 2025-08-22T12:00:00.000Z'],
   ['ENTRY_FAILED', 'ENTRY', 'no token for web-service: why'],
-  ['TOKEN_CREATE', 'TOKEN', 'token for web-service created, valid until 2025-08-22T12:00:00.000Z'],
+  [
+    'TOKEN_CREATE',
+    'TOKEN',
+    'token for web-service created, valid until 2025-08-22T12:00:00.000Z, beside that of ticket b2c3d4e5',
+  ],
   ['TOKEN_USE', 'TOKEN', 'token for web-service used'],
   ['TOKEN_EXPIRE', 'TOKEN', 'token for web-service expired at 2025-08-22T12:00:00.000Z'],
   ['REDEPLOY_START', 'OPERATION', 'redeploy of web-service started (RESTART, RollingUpdate): why'],
@@ -96,4 +112,14 @@ test.for([
 ] as const)('%s is of level %s: %s', ([kind, level, message]) => {
   expect(auditKindLevels[kind]).toBe(level);
   expect(describeFact({ kind, ...everything }, 'web-service')).toBe(message);
+});
+
+test.for<[rule: string, approvals: number, required: number, missing: string[], message: string]>([
+  ['of two the first', 1, 2, ['1 approver'], 'approved, 1 of 2'],
+  ['the last', 2, 2, [], 'approved, 2 of 2'],
+  ['one whose group is not the one that is missing', 1, 1, ['1 of sre'], 'approved, 1 of 1 (missing 1 of sre)'],
+  ['more than the fewest that could have been enough', 2, 1, [], 'approved, 2 of 2'],
+])('an approval tells how far it goes: %s', ([, approvals, approvalsRequired, missing, message]) => {
+  const fact = { kind: 'TICKET_APPROVE', comment: null, approvals, approvalsRequired, missing } as const;
+  expect(describeFact(fact, null)).toBe(message);
 });

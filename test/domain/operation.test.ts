@@ -56,7 +56,7 @@ test('a patch lands once', () => {
 test('what the verdict is about comes from the record alone, so that a successor judges alike', () => {
   const operation = landed();
   operation.advance(verdict('PROGRESSING'), minutesLater(1));
-  expect(operation.attempt(at)).toEqual({
+  expect(operation.attempt()).toEqual({
     operationId: operation.id,
     deploymentName: 'web',
     deploymentUid: 'deployment-1',
@@ -67,7 +67,10 @@ test('what the verdict is about comes from the record alone, so that a successor
     landedAt: at,
     verifyingSince: null,
     verifyingReplicas: null,
-    doomedSince: at,
+    isRollback: false,
+    newReplicaSet: null,
+    revision: null,
+    failures: [],
   });
 });
 
@@ -99,7 +102,7 @@ describe('advancing', () => {
   test('a scale-up while it is verified does not reopen it, however often it is looked at', () => {
     const operation = landed();
     const later = { landedAt: secondsAgo(60), verifyingSince: secondsAgo(5) };
-    const attemptNow = () => ({ ...operation.attempt(null), operationId: 'op-1', ...later });
+    const attemptNow = () => ({ ...operation.attempt(), operationId: 'op-1', ...later });
     operation.advance(verdictOn(verifying), minutesLater(1));
     const scaledUp = deployment({ generation: 6, replicas: 9 });
     for (const minutes of [2, 3]) {

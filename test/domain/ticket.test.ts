@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { isCritical } from '../../src/domain/application.ts';
 import { RedeployError } from '../../src/domain/errors.ts';
 import { type Ticket, type TicketStatus, ticketStatuses } from '../../src/domain/ticket.ts';
 import { newTicketNo } from '../../src/operations/tickets.ts';
@@ -26,13 +25,19 @@ describe('deciding a ticket', () => {
       comment: 'go',
       approvals: 1,
       approvalsRequired: 1,
+      groups: [],
+      missing: [],
     });
     expect(ticket).toMatchObject({ status: 'APPROVED', approvedAt: minutesLater(1) });
   });
 
   test('where two are needed the first one leaves it pending', () => {
     const ticket = newTicket({ approvalsRequired: 2 });
-    expect(ticket.approve(carol, null, at)).toMatchObject({ approvals: 1, approvalsRequired: 2 });
+    expect(ticket.approve(carol, null, at)).toMatchObject({
+      approvals: 1,
+      approvalsRequired: 2,
+      missing: ['1 approver'],
+    });
     expect(ticket).toMatchObject({ status: 'PENDING_APPROVAL', approvedAt: undefined });
     addApproval(ticket, carol);
     expect(ticket.approve(dave, null, minutesLater(2))).toMatchObject({ approvals: 2 });
@@ -69,6 +74,14 @@ describe('deciding a ticket', () => {
       'FORBIDDEN',
       'alice2 asked for ticket a1b2c3d4 and cannot decide it',
     ],
+    [
+      'nor somebody of the same username, who may be the same person',
+      newTicket,
+      { ...person('Alice', 'APPROVER'), issuer: 'https://elsewhere.test' },
+      1,
+      'FORBIDDEN',
+      'Alice asked for ticket a1b2c3d4 and cannot decide it',
+    ],
     ['nobody approves twice', withApproval, carol, 1, 'CONFLICT', 'carol has already approved ticket a1b2c3d4'],
     [
       'nor under another username',
@@ -77,6 +90,14 @@ describe('deciding a ticket', () => {
       1,
       'CONFLICT',
       'carol2 has already approved ticket a1b2c3d4',
+    ],
+    [
+      'nor somebody of the same username',
+      withApproval,
+      { ...carol, issuer: 'https://elsewhere.test' },
+      1,
+      'CONFLICT',
+      'carol has already approved ticket a1b2c3d4',
     ],
     [
       'nobody decides an expired one, to the millisecond',
@@ -99,12 +120,6 @@ describe('deciding a ticket', () => {
       expect(refusalOf(() => ticket[decide](by, null, minutesLater(minutes)))).toEqual({ code, message });
       expect(ticket).toMatchObject({ status, approvedAt: undefined, endedAt: undefined });
     });
-  });
-
-  test('somebody else with the same username is another person', () => {
-    const ticket = newTicket();
-    ticket.approve({ ...person('alice', 'APPROVER'), subject: 'another' }, null, at);
-    expect(ticket.status).toBe('APPROVED');
   });
 });
 
@@ -142,18 +157,28 @@ describe('completing a ticket early', () => {
 
   test.for(withTokens)('the requester may while it is %s, and the summary stands in its last record', (status) => {
     const ticket = newTicket({ status });
-    ticket.completeEarly(alice, 'well again');
+    expect(ticket.completeEarly(alice, 'well again', minutesLater(4))).toEqual({
+      kind: 'TICKET_COMPLETE_REQUEST',
+      summary: 'well again',
+    });
     expect(ticket.status).toBe(status);
     const [fact] = ticket.settle({ unfinished: 0, liveGrants: 0, succeeded: 1, failed: 0 }, minutesLater(5));
     expect(fact).toEqual({ kind: 'TICKET_COMPLETE', result: 'SUCCEEDED', summary: 'well again' });
   });
 
+  test('nobody asks for it twice, and what was said first stays', () => {
+    const ticket = newTicket({ status: 'REDEPLOYING' });
+    ticket.completeEarly(alice, 'well again', minutesLater(4));
+    expect(refusalOf(() => ticket.completeEarly(alice, 'or not', minutesLater(5))).code).toBe('CONFLICT');
+    expect(ticket).toMatchObject({ summary: 'well again', completionAskedAt: minutesLater(4) });
+  });
+
   test('nobody else may', () => {
-    expect(refusalOf(() => newTicket({ status: 'AUTHORIZED' }).completeEarly(carol, null)).code).toBe('FORBIDDEN');
+    expect(refusalOf(() => newTicket({ status: 'AUTHORIZED' }).completeEarly(carol, null, at)).code).toBe('FORBIDDEN');
   });
 
   test.for(ticketStatuses.filter((status) => !withTokens.includes(status)))('nobody may while it is %s', (status) => {
-    expect(refusalOf(() => newTicket({ status }).completeEarly(alice, null)).code).toBe('CONFLICT');
+    expect(refusalOf(() => newTicket({ status }).completeEarly(alice, null, at)).code).toBe('CONFLICT');
   });
 });
 
@@ -204,20 +229,6 @@ test('an entry is settled once', () => {
   expect(entry).toMatchObject({ success: true, completed: true, errorMessage: null, executedAt: at, completedAt: at });
   expect(() => entry.fail('too late', at)).toThrow('completed already');
   expect(entry.success).toBe(true);
-});
-
-test.for([
-  ['critical', 'true', true],
-  ['critical', 'false', false],
-  ['critical', 'TRUE', false],
-  ['env', 'true', false],
-] as const)('an application tagged %s:%s is critical: %s', ([tagKey, tagValue, expected]) => {
-  expect(
-    isCritical([
-      { tagKey: 'team', tagValue: 'backend' },
-      { tagKey, tagValue },
-    ]),
-  ).toBe(expected);
 });
 
 test('a ticket number is 8 characters of a–z and 0–9, with a letter and a digit', () => {

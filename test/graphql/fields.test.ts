@@ -179,6 +179,10 @@ describe('the record, kind by kind', () => {
     summary: 'well',
     businessTags: [{ tagKey: 'env', tagValue: 'production' }],
     isNew: true,
+    manifestHash: 'abc',
+    imageRepositories: ['mirror/web'],
+    change: 'app=web:v2',
+    verdict: 'TIMED_OUT',
     targets: [
       {
         cluster: 'main',
@@ -222,6 +226,12 @@ describe('the record, kind by kind', () => {
     request: 'redeploy',
     code: 'FORBIDDEN',
     count: 2,
+    policy: { policies: [], breakGlassAfterMinutes: 15 },
+    policyHash: 'abc',
+    groups: ['sre'],
+    missing: ['1 approver'],
+    runningTicketNo: 'b2c3d4e5',
+    uses: 3,
   };
   const common = schema.getType('AuditRecord') as GraphQLInterfaceType;
   const types = schema.getPossibleTypes(common);

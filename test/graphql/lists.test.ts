@@ -69,6 +69,7 @@ const filters: [List, what: string, filter: () => object | Promise<object>, IsMe
   ['tokens', 'applicationName, valid', () => ({ applicationName: 'api', valid: true }), same],
   ['applications', 'name', () => ({ name: 'api' }), (row) => row['it'] === 'api'],
   ['applications', 'tagKey', () => ({ tagKey: 'team' }), within('businessTags', 'tagKey')],
+  ['applications', 'tagValue', () => ({ tagValue: 'production' }), within('businessTags', 'tagValue')],
   [
     'applications',
     'tagKey, tagValue',

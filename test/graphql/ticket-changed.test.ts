@@ -64,6 +64,8 @@ const request = async (tags?: Record<string, string>) => {
   const { desk } = near.replica;
   return ticketFor(desk, await registeredApplication(desk, tags));
 };
+const ticketNos = async () =>
+  (await world.sql<{ no: string }>('select ticket_no as no from ticket')).map(({ no }) => no);
 const statuses = ({ events }: Watch<TicketState>) => events.map(({ status }) => status);
 const isTold = (one: Watch<TicketState>, status: string) =>
   until(`${status} is told`, () => statuses(one).at(-1) === status);
@@ -141,6 +143,9 @@ describe('one ticket', () => {
 
 describe('every ticket', () => {
   test('that somebody may see is told of, whichever replica it comes to: to an approver all, to a deployer their own', async () => {
+    const earlier = new Set(await ticketNos());
+    // The last change of an earlier ticket may still be on its way.
+    const newTo = ({ events }: Watch<TicketState>) => events.filter(({ ticketNo }) => !earlier.has(ticketNo));
     const [approver, deployer] = [await watchAll(far, 'carol'), await watchAll(far, 'alice')];
     const own = await request();
     const strange = await createTicket(near.replica.desk, person('bob', 'ADMIN'), {
@@ -149,17 +154,14 @@ describe('every ticket', () => {
       category: 'BUG_FIX',
       entries: [{ detail: { applicationName: await registeredApplication(near.replica.desk) } }],
     });
-    await until(
-      'the approver learns of both',
-      () => new Set(approver.events.map(({ ticketNo }) => ticketNo)).size === 2,
-    );
-    expect(approver.events).toMatchObject([
+    await until('the approver learns of both', () => newTo(approver).length === 2);
+    expect(newTo(approver)).toMatchObject([
       { ticketNo: own.ticketNo, status: 'PENDING_APPROVAL', username: 'alice', approvals: [] },
       { ticketNo: strange.ticketNo, status: 'PENDING_APPROVAL', username: 'bob', approvals: [] },
     ]);
     await approve(near.replica.desk, carol, { ticketNo: own.ticketNo });
     await isTold(deployer, 'AUTHORIZED');
-    expect(new Set(deployer.events.map(({ ticketNo }) => ticketNo))).toEqual(new Set([own.ticketNo]));
+    expect(new Set(newTo(deployer).map(({ ticketNo }) => ticketNo))).toEqual(new Set([own.ticketNo]));
     for (const watcher of [approver, deployer]) {
       expect(watcher.end()).toBeNull();
       watcher.terminate();
@@ -174,7 +176,7 @@ describe('every ticket', () => {
     const second = await watchAll(far, 'dave');
     const later = await request();
     await until('the later one is told', () => second.events.some((event) => event.ticketNo === later.ticketNo));
-    expect(second.events.map((event) => event.ticketNo)).toEqual([later.ticketNo]);
+    expect(second.events.map((event) => event.ticketNo)).not.toContain(ticketNo);
     for (const watcher of [first, second]) watcher.unsubscribe();
     await untilNobodyListens(far);
   });

@@ -36,6 +36,8 @@ const registration = (name = newName(), deploymentName = name) => ({
   businessTags: [{ tagKey: 'env', tagValue: 'production' }],
   owners: { users: ['alice'], groups: [] as string[] },
   targets: [{ cluster: null as string | null, namespace: 'production', deploymentName }],
+  manifest: null,
+  imageRepositories: [] as string[],
 });
 const targetsOf = (name: string) =>
   world.sql<{ target: string }>(
@@ -79,14 +81,19 @@ describe('what a file names is registered', () => {
     expect(await targetsOf(two.name)).toEqual([{ target: `simulated/production/${one.name}` }]);
   });
 
-  test('whole or not at all, where a target belongs to another application', async () => {
-    const taken = registration();
-    await registerApplications(replica.desk, [taken]);
+  test('whole or not at all, where targets belong to other applications: every one of them is named', async () => {
+    const [one, two] = [registration(), registration()];
+    await registerApplications(replica.desk, [one, two]);
     const before = await contentOf(world);
-    const fault = await refusalOf(
-      registerApplications(replica.desk, [registration(), registration('thief', taken.name), registration()]),
-    );
-    expect(fault).toMatchObject({ code: 'CONFLICT', message: 'a target of thief belongs to another application' });
+    const thieves = [registration('thief', one.name), registration(), registration('robber', two.name)];
+    const fault = await refusalOf(registerApplications(replica.desk, thieves));
+    expect(fault).toMatchObject({
+      code: 'CONFLICT',
+      message: [
+        `target simulated/production/${one.name} of thief belongs to ${one.name}`,
+        `target simulated/production/${two.name} of robber belongs to ${two.name}`,
+      ].join('; '),
+    });
     expect(await contentOf(world)).toEqual(before);
   });
 
@@ -94,11 +101,7 @@ describe('what a file names is registered', () => {
     const all = Array.from({ length: 5 }, () => registration());
     const other = await world.openReplica();
     const codes = await codesOf([replica, other].map(({ desk }) => registerApplications(desk, all)));
-    expect(codes).toContain(null);
-    expect(['CONFLICT', null]).toContain(codes.find((code) => code !== null) ?? null);
-    const before = await contentOf(world);
-    for (const { desk } of [replica, other]) await registerApplications(desk, all);
-    expect(await contentOf(world)).toEqual(before);
+    expect(codes).toEqual([null, null]);
     for (const { name } of all) expect(await registrations(name)).toHaveLength(1);
   });
 });

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sweepExpiries } from '../../src/operations/expiries.ts';
 import { findTicket } from '../../src/operations/reads.ts';
@@ -163,6 +164,42 @@ describe('a token whose time is over', () => {
     await sweepAtOnce();
     expect(await ticketOf(ticket)).toMatchObject({ status: 'AUTHORIZED', endedAt: null });
     expect(await endOf(ticket, 1)).toMatchObject([{ kind: 'TOKEN_EXPIRE' }]);
+  });
+});
+
+describe('a ticket that cannot be ended', () => {
+  /** Every record of it is refused by PostgreSQL: one with its number stands there already. */
+  const spoil = ({ id }: { id: number }) => world.sql('update ticket set audit_sequence = 0 where id = ?', [id]);
+  const mend = ({ id }: { id: number }) =>
+    world.sql(
+      `update ticket set audit_sequence = (select max(sequence) from audit_record where ticket_id = ticket.id) where id = ?`,
+      [id],
+    );
+
+  test('keeps none of those behind it waiting, is logged, and is ended by a later sweep', async () => {
+    const pending = [await request(), await request()];
+    const running = [await granted(), await granted()];
+    for (const ticket of pending) await timeToDecideIsOver(ticket);
+    for (const ticket of running) await tokensAreOver(ticket);
+    for (const ticket of [pending[0]!, running[0]!]) await spoil(ticket);
+    const logged: { msg: string }[] = [];
+    const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
+    const statuses = async () =>
+      (await Promise.all([...pending, ...running].map(ticketOf))).map(({ status }) => status);
+    await sweepExpiries({ ...replica.desk, log });
+    expect(await statuses()).toEqual(['PENDING_APPROVAL', 'EXPIRED', 'AUTHORIZED', 'COMPLETED']);
+    expect(logged).toMatchObject([
+      { level: 50, msg: 'left to the next sweep', due: { id: pending[0]!.id }, err: { type: expect.any(String) } },
+      {
+        level: 50,
+        msg: 'left to the next sweep',
+        due: { ticketId: running[0]!.id },
+        err: { type: expect.any(String) },
+      },
+    ]);
+    for (const ticket of [pending[0]!, running[0]!]) await mend(ticket);
+    await sweepExpiries(replica.desk);
+    expect(await statuses()).toEqual(['EXPIRED', 'EXPIRED', 'COMPLETED', 'COMPLETED']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { setHeaderOptions } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { operationAnnotation, PatchConflict, restartedAtAnnotation } from '../../src/domain/cluster.ts';
-import { restartPatch } from '../../src/domain/rollout-patches.ts';
+import { templatePatch } from '../../src/domain/rollout-patches.ts';
 import { eventsAfter } from '../../src/operations/reads.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import type { SimulatedAnswer, SimulatedRequest } from '../../src/sandbox/cluster/simulated-cluster.ts';
@@ -249,7 +249,11 @@ describe('a patch that must not be sent any more', () => {
       [ended.id],
     );
     const cluster = hasty.desk.clusters.get(ended.cluster)!;
-    const late = restartPatch(stored!, ended.id, '2026-11-23T03:00:00Z');
+    const late = templatePatch(
+      stored!,
+      { operationId: ended.id, ticketNo: 'abcd1234', username: 'alice', reason: 'why' },
+      '2026-11-23T03:00:00Z',
+    );
     await expect(cluster.patchDeployment(ended.namespace, ended.deploymentName, late)).rejects.toThrow(PatchConflict);
     const { metadata } = await read();
     expect(metadata!.annotations!['redeploy.cratos.dev/withdrawn']).toBe(ended.id);

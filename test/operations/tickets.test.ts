@@ -160,10 +160,11 @@ describe('deciding', () => {
     expect(await statusOf(ticketNo)).toBe('PENDING_APPROVAL');
   });
 
-  test('a namesake of another issuer is another person and may decide', async () => {
+  test('nor does a namesake of another issuer, who may be the same person', async () => {
     const { ticketNo } = await ticketFor(replica.desk, application);
     const namesake = { ...person('alice', 'APPROVER'), issuer: 'https://elsewhere.test' };
-    expect((await approve(replica.desk, namesake, { ticketNo })).status).toBe('AUTHORIZED');
+    expect((await refusalOf(approve(replica.desk, namesake, { ticketNo }))).code).toBe('FORBIDDEN');
+    expect(await statusOf(ticketNo)).toBe('PENDING_APPROVAL');
   });
 
   test('one approval is enough unless an application is critical: then it takes two people', async () => {

@@ -10,6 +10,7 @@ import {
   alice,
   authorizedTicket,
   carol,
+  deployApplication,
   frank,
   openTestWorld,
   person,
@@ -154,6 +155,20 @@ test.each([
   await world.sql(`update redeploy_grant set ${change} where application_name = ?`, [application]);
   expect(await tokenOf(alice)).toMatchObject({ valid: false, secondsRemaining: 0, desc: expect.stringMatching(words) });
   expect(await redeployBy(alice)).toMatchObject({ code: 'TOKEN_INVALID', message: expect.stringMatching(words) });
+});
+
+test('a running token serves on while a later one is approved but not issued yet', async () => {
+  const { name } = await deployApplication(world, replica.desk, { replicas: 0 });
+  application = name;
+  const running = await authorizedTicket(replica.desk, name);
+  const later = await authorizedTicket(replica.desk, name);
+  await world.sql(`update ticket set status = 'APPROVED' where id = ?`, [later.id]);
+  expect(await tokenOf(alice)).toMatchObject({ valid: true, ticketNo: running.ticketNo });
+  const { ticket } = await redeploy(replica.desk, alice, { applicationName: name });
+  expect(ticket.id).toBe(running.id);
+  await world.sql(`update ticket set status = 'AUTHORIZED' where id = ?`, [later.id]);
+  expect(await tokenOf(alice)).toMatchObject({ valid: true, ticketNo: later.ticketNo });
+  expect(await recordsOf(world, name, 'TOKEN_RESTORE')).toEqual([]);
 });
 
 test("others' tokens are shown to approvers, auditors and admins only", async () => {

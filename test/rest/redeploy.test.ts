@@ -116,8 +116,9 @@ describe("the guide's call", () => {
       previousReplicas currentReplicas rolloutStrategy operationStartTime operationEndTime durationSeconds success
       errorMessage rolloutStatus newPods terminatedPods`;
     const query = `query ($id: ID!) { operation(id: $id) {
-      globalId: id ${names} lastUpdateTime cluster reason revision
-      failures { pod container reason message exitCode restarts doomed } } }`;
+      globalId: id ${names} lastUpdateTime cluster reason revision type rollbackTo images { container image }
+      warnings { reason message advice } firstPodSeconds availableSeconds succeededLateAt
+      failures { pod container reason message exitCode restarts doomed since advice log } } }`;
     const { id, ...shown } = ended;
     for (const either of [id, shown['globalId']]) {
       expect(await story.get('alice', query, { id: either })).toEqual({ operation: shown });

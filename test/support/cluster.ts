@@ -35,17 +35,21 @@ export type TestCluster = {
   close(): Promise<void>;
 };
 
-/** A simulated cluster of its own, or with TEST_CLUSTER=kubeconfig the one that KUBECONFIG names unless it must be simulated. */
+/**
+ * A simulated cluster of its own, or with TEST_CLUSTER=kubeconfig the one that KUBECONFIG names unless it must be
+ * simulated: the current context's, or that of `context`.
+ */
 export async function openTestCluster(
-  options: { mustBeSimulated?: boolean; readyMilliseconds?: number } = {},
+  options: { mustBeSimulated?: boolean; readyMilliseconds?: number; context?: string } = {},
 ): Promise<TestCluster> {
-  const { mustBeSimulated = false, readyMilliseconds = 50 } = options;
+  const { mustBeSimulated = false, readyMilliseconds = 50, context } = options;
   const config = new KubeConfig();
   let simulated: SimulatedCluster | undefined;
   if (process.env['TEST_CLUSTER'] === 'kubeconfig' && !mustBeSimulated) {
     config.loadFromDefault();
+    if (context !== undefined) config.setCurrentContext(context);
   } else {
-    simulated = await startSimulatedCluster({ name: 'simulated', readyMilliseconds });
+    simulated = await startSimulatedCluster({ name: context ?? 'simulated', readyMilliseconds });
     config.loadFromString(simulated.kubeconfig);
   }
   const relay = await Relay.to(config.getCurrentCluster()?.server ?? '');
@@ -79,15 +83,18 @@ export async function openTestCluster(
   };
 }
 
+/** Of the current context only, so that several such files make one kubeconfig. */
 function relayed(config: KubeConfig, relay: Relay): string {
   const through = new KubeConfig();
-  const clusters = config.clusters.map((cluster) => {
-    const url = new URL(cluster.server);
-    url.host = `127.0.0.1:${relay.port}`;
-    return { ...cluster, server: url.toString().replace(/\/$/, '') };
+  const { currentContext } = config;
+  const cluster = config.getCurrentCluster()!;
+  const server = Object.assign(new URL(cluster.server), { host: `127.0.0.1:${relay.port}` }).toString();
+  through.loadFromOptions({
+    clusters: [{ ...cluster, server: server.replace(/\/$/, '') }],
+    users: [config.getCurrentUser()!],
+    contexts: [config.getContextObject(currentContext)!],
+    currentContext,
   });
-  const { users, contexts, currentContext } = config;
-  through.loadFromOptions({ clusters, users, contexts, currentContext });
   return through.exportConfig();
 }
 

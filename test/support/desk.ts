@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
+import type { KubernetesTiming } from '../../src/adapters/kubernetes/kubernetes-cluster.ts';
 import { KubernetesClusters } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
 import { openRedis, openSubscriber, waitUntilReady } from '../../src/adapters/redis/connection.ts';
 import { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
@@ -9,6 +10,7 @@ import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-event
 import { RedisTicketChanges } from '../../src/adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
 import { readConfig } from '../../src/config.ts';
+import type { ApprovalPolicy } from '../../src/domain/approval-policy.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Ticket } from '../../src/domain/ticket.ts';
 import { registerApplication } from '../../src/operations/applications.ts';
@@ -31,6 +33,13 @@ export type Replica = {
   die: () => Promise<void>;
 };
 
+type ReplicaOptions = {
+  limits?: Partial<Limits>;
+  policies?: readonly ApprovalPolicy[];
+  follows?: boolean;
+  timing?: Partial<KubernetesTiming>;
+};
+
 /** What replicas share. */
 export type TestWorld = {
   database: TestDatabase;
@@ -41,14 +50,14 @@ export type TestWorld = {
   /** Holds the locks that a statement takes until the promise resolves. */
   hold: (text: string, params: unknown[], until: Promise<void>) => Promise<void>;
   /** Another replica; without `follows` it serves requests but follows nothing and never sends a patch. */
-  openReplica: (options?: { limits?: Partial<Limits>; follows?: boolean; redisUrl?: string }) => Promise<Replica>;
+  openReplica: (options?: ReplicaOptions & { redisUrl?: string }) => Promise<Replica>;
   close: () => Promise<void>;
 };
 
 export async function openTestWorld(
-  options: { readyMilliseconds?: number; mustBeSimulated?: boolean } = {},
+  options: { readyMilliseconds?: number; mustBeSimulated?: boolean; cluster?: TestCluster } = {},
 ): Promise<TestWorld> {
-  const [database, cluster] = await Promise.all([createTestDatabase(), openTestCluster(options)]);
+  const [database, cluster] = await Promise.all([createTestDatabase(), options.cluster ?? openTestCluster(options)]);
   const redisUrl = inject('redisUrl');
   const owner = openDatabase(database.ownerUrl, 2);
   const replicas: Replica[] = [];
@@ -85,15 +94,17 @@ export const testLimits = (): Limits => ({
   }).limits,
   redeploysPerMinute: 1000,
   redeploysPerHour: 1000,
+  redeploysPerUserPerMinute: 1000,
+  redeploysPerUserPerHour: 1000,
 });
 
-async function openReplica(options: {
-  database: TestDatabase;
-  cluster: TestCluster;
-  redisUrl: string;
-  limits?: Partial<Limits>;
-  follows?: boolean;
-}): Promise<Replica> {
+export async function openReplica(
+  options: {
+    database: Pick<TestDatabase, 'serviceUrl'>;
+    cluster: Pick<TestCluster, 'settings'>;
+    redisUrl: string;
+  } & ReplicaOptions,
+): Promise<Replica> {
   const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
   const toDatabase = await Relay.to(options.database.serviceUrl);
   const throughRelay = Object.assign(new URL(options.database.serviceUrl), { port: String(toDatabase.port) });
@@ -101,7 +112,7 @@ async function openReplica(options: {
   const redis = openRedis(options.redisUrl, 'test', log);
   const subscriber = openSubscriber(options.redisUrl, 'test-events', log);
   await Promise.all([waitUntilReady(redis), waitUntilReady(subscriber)]);
-  const clusters = KubernetesClusters.load(options.cluster.settings, log);
+  const clusters = KubernetesClusters.load(options.cluster.settings, log, options.timing);
   const channels = new RedisChannels(redis, subscriber, log);
   const deps = {
     orm,
@@ -109,6 +120,7 @@ async function openReplica(options: {
     log,
     processId: `test-${randomUUID().slice(0, 8)}`,
     limits: { ...testLimits(), ...options.limits },
+    policies: options.policies ?? [],
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
     ticketChanges: new RedisTicketChanges(channels),
@@ -118,8 +130,8 @@ async function openReplica(options: {
   const follow = (operation: Operation) => (follows ? follower.adopt(operation) : Promise.resolve());
   const running = new AbortController();
   const loops = [clusters.run(running.signal), ...(follows ? [follower.run(running.signal)] : [])];
-  const cluster = clusters.get(clusters.names[0]!)!;
-  await until('the watches have synced', () => attempt(() => cluster.snapshot('default', 'none')) !== undefined);
+  const hasSynced = (name: string) => attempt(() => clusters.get(name)!.snapshot('default', 'none')) !== undefined;
+  await until('the watches have synced', () => clusters.names.every(hasSynced));
   let isStopped = false;
   const stop = async () => {
     if (isStopped) return;
@@ -167,7 +179,7 @@ export async function registeredApplication(desk: Desk, tags: Record<string, str
 
 /** An application of its own, owned by alice, running in a namespace of its own. */
 export async function deployApplication(
-  world: TestWorld,
+  world: Pick<TestWorld, 'cluster'>,
   desk: Desk,
   wish: { replicas?: number; image?: string; tags?: Record<string, string>; paused?: boolean } = {},
 ): Promise<{ name: string; namespace: string; deploymentName: string }> {
@@ -180,7 +192,7 @@ export async function deployApplication(
     name,
     businessTags: Object.entries(tags).map(([tagKey, tagValue]) => ({ tagKey, tagValue })),
     owners: { users: ['alice'] },
-    targets: [{ namespace, deploymentName: name }],
+    targets: [{ cluster: world.cluster.contextName, namespace, deploymentName: name }],
   });
   return { name, namespace, deploymentName: name };
 }

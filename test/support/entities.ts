@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type EntityManager, openDatabase } from '../../src/adapters/database/database.ts';
+import { Approval } from '../../src/domain/approval.ts';
 import { Grant } from '../../src/domain/grant.ts';
 import { Operation } from '../../src/domain/operation.ts';
-import { Approval, Ticket, TicketEntry } from '../../src/domain/ticket.ts';
+import { TicketEntry } from '../../src/domain/ticket-entry.ts';
+import { Ticket } from '../../src/domain/ticket.ts';
 import { newTicketNo } from '../../src/operations/tickets.ts';
 import { alice, carol } from './people.ts';
 
@@ -15,7 +17,7 @@ export const minutesLater = (minutes: number): Date => new Date(at.getTime() + m
 
 /** Alice's, for the application web, asked for at `at` and to be decided within an hour. */
 export function newTicket(
-  changes: Partial<Pick<Ticket, 'approvalsRequired' | 'status'>> = {},
+  changes: Partial<Pick<Ticket, 'approvalsRequired' | 'status' | 'policy'>> = {},
   em: EntityManager = unconnected,
 ): Ticket {
   const { issuer, subject, username } = alice;
@@ -37,8 +39,8 @@ export function newTicket(
 }
 
 /** As the operation does beside the entity's own method. */
-export function addApproval(ticket: Ticket, { issuer, subject, username } = carol): void {
-  unconnected.create(Approval, { id: ++lastId, ticket, issuer, subject, username, decision: 'APPROVED', at });
+export function addApproval(ticket: Ticket, { issuer, subject, username } = carol, groups: string[] = []): void {
+  unconnected.create(Approval, { id: ++lastId, ticket, issuer, subject, username, decision: 'APPROVED', groups, at });
 }
 
 /** Alice's, from `at` for two hours. */
@@ -65,7 +67,13 @@ export function newGrant(
 
 /** Alice's restart of web, three replicas, stored at `at`; its patch not sent yet. */
 export function newOperation(
-  changes: Partial<Pick<Operation, 'namespace' | 'requestId' | 'rolloutStatus'>> = {},
+  changes: Partial<
+    Pick<
+      Operation,
+      | ('namespace' | 'requestId' | 'rolloutStatus' | 'type' | 'success')
+      | ('applicationName' | 'issuer' | 'subject' | 'operationStartTime')
+    >
+  > = {},
   em: EntityManager = unconnected,
 ): Operation {
   const grant = newGrant({}, em);

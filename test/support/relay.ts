@@ -5,11 +5,12 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 /** Stands between a client and a server, so that a test can break what runs through it and count its sockets. */
 export class Relay {
   readonly #target: { host: string; port: number };
-  readonly #pairs = new Map<Socket, { isFrozen: boolean; upstream: Socket }>();
+  readonly #pairs = new Map<Socket, { isFrozen: boolean; isMute: boolean; upstream: Socket }>();
   #server: Server | undefined;
   #port = 0;
   /** Every connection that was ever accepted. */
   accepted = 0;
+  #isHanging = false;
 
   private constructor(target: { host: string; port: number }) {
     this.#target = target;
@@ -44,6 +45,7 @@ export class Relay {
     const server = this.#server;
     if (!server) return;
     this.#server = undefined;
+    this.#isHanging = false;
     server.close();
     this.cut();
     await once(server, 'close');
@@ -58,15 +60,26 @@ export class Relay {
     for (const pair of this.#pairs.values()) pair.isFrozen = true;
   }
 
+  /** As `freeze`, and connections that are opened from now on are no better, until `close`. */
+  hang(): void {
+    this.#isHanging = true;
+    this.freeze();
+  }
+
+  /** What is open now still brings requests to the server, but none of its answers back. */
+  mute(): void {
+    for (const pair of this.#pairs.values()) pair.isMute = true;
+  }
+
   #accept(socket: Socket): void {
     this.accepted += 1;
     const upstream = connect(this.#target);
-    const pair = { isFrozen: false, upstream };
+    const pair = { isFrozen: this.#isHanging, isMute: false, upstream };
     this.#pairs.set(socket, pair);
     socket.setNoDelay(true);
     upstream.setNoDelay(true);
     socket.on('data', (data) => void (pair.isFrozen || upstream.write(data)));
-    upstream.on('data', (data) => void (pair.isFrozen || socket.write(data)));
+    upstream.on('data', (data) => void (pair.isFrozen || pair.isMute || socket.write(data)));
     const end = () => {
       this.#pairs.delete(socket);
       upstream.destroy();

@@ -2,7 +2,9 @@ import type {
   ContainerSnapshot,
   DeploymentSnapshot,
   PodSnapshot,
+  PodWarning,
   ReplicaSetSnapshot,
+  RolloutSnapshot,
 } from '../../src/domain/cluster.ts';
 import { defaultFailFast } from '../../src/domain/pod-failures.ts';
 import { type Attempt, judge, type Verdict } from '../../src/domain/rollout-verdict.ts';
@@ -24,7 +26,10 @@ export const attempt = (changes: Partial<Attempt> = {}): Attempt => ({
   landedAt: secondsAgo(60),
   verifyingSince: null,
   verifyingReplicas: null,
-  doomedSince: null,
+  newReplicaSet: null,
+  revision: null,
+  isRollback: false,
+  failures: [],
   ...changes,
 });
 
@@ -91,6 +96,7 @@ export const container = (changes: Partial<ContainerSnapshot> = {}): ContainerSn
   name: 'app',
   init: false,
   ready: false,
+  running: false,
   restartCount: 0,
   waiting: null,
   terminated: null,
@@ -103,10 +109,12 @@ export const pod = (name: string, changes: Partial<PodSnapshot> = {}): PodSnapsh
   name,
   replicaSetUid: 'web-new',
   phase: 'Running',
+  reason: '',
+  message: '',
   ready: true,
   terminating: false,
   unschedulable: null,
-  containers: [container({ ready: true })],
+  containers: [container({ ready: true, running: true })],
   ...changes,
 });
 export const newPods = [pod('web-new-1'), pod('web-new-2'), pod('web-new-3')];
@@ -125,22 +133,34 @@ export const crashingPod = (name: string, restartCount: number, exitCode = 1, re
     terminated: { reason, message: '', exitCode, finishedAt: '2025-08-22T10:19:50Z' },
   });
 
+/** Running, and not ready: as while its probes fail. */
+export const unreadyPod = (name: string, changes: Partial<PodSnapshot> = {}) =>
+  pod(name, { ready: false, containers: [container({ running: true })], ...changes });
+/** What an Event says about the pod of that name. */
+export const warning = (podName: string, reason: string, message: string, container: string | null = null) =>
+  ({ podUid: `uid-of-${podName}`, container, reason, message, at: '2025-08-22T10:19:50Z' }) satisfies PodWarning;
+
 export type Scene = {
   attempt?: Partial<Attempt>;
   deployment?: DeploymentSnapshot | null;
   replicaSets?: ReplicaSetSnapshot[];
   pods?: PodSnapshot[];
+  warnings?: PodWarning[];
+  /** The same was seen so many seconds ago. */
+  seenBefore?: number;
 };
 
+export const snapshotOf = (scene: Scene): RolloutSnapshot => ({
+  deployment: scene.deployment === undefined ? deployment() : scene.deployment,
+  replicaSets: scene.replicaSets ?? [oldSet, ourSet()],
+  pods: scene.pods ?? newPods,
+  warnings: scene.warnings ?? [],
+});
+
 /** Without changes: a rollout that is done and verified. */
-export const verdictOn = (scene: Scene, strictness: Partial<typeof limits> = {}): Verdict =>
-  judge(
-    attempt(scene.attempt),
-    {
-      deployment: scene.deployment === undefined ? deployment() : scene.deployment,
-      replicaSets: scene.replicaSets ?? [oldSet, ourSet()],
-      pods: scene.pods ?? newPods,
-    },
-    { ...limits, ...strictness },
-    now,
-  );
+export const verdictOn = (scene: Scene, strictness: Partial<typeof limits> = {}): Verdict => {
+  const first = attempt(scene.attempt);
+  const look = (before: Attempt, at: Date) => judge(before, snapshotOf(scene), { ...limits, ...strictness }, at);
+  if (scene.seenBefore === undefined) return look(first, now);
+  return look({ ...first, failures: look(first, secondsAgo(scene.seenBefore)).allFailures }, now);
+};

@@ -52,6 +52,8 @@ export async function openTestServices(options: { readyMilliseconds?: number } =
         OIDC_ISSUER: issuer.url,
         REDEPLOYS_PER_MINUTE: '1000',
         REDEPLOYS_PER_HOUR: '1000',
+        REDEPLOYS_PER_USER_PER_MINUTE: '1000',
+        REDEPLOYS_PER_USER_PER_HOUR: '1000',
         ...env,
       });
       const service = await startService(config, log);

@@ -1,9 +1,13 @@
+import type { Socket } from 'node:net';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Application, ApplicationTarget } from '../../domain/application.ts';
+import { Approval } from '../../domain/approval.ts';
 import { AuditRecord, RefusalTally } from '../../domain/audit-record.ts';
 import { Grant } from '../../domain/grant.ts';
+import { OutboxMessage } from '../../domain/notifications.ts';
 import { Operation, OperationEvent } from '../../domain/operation.ts';
-import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
+import { TicketEntry } from '../../domain/ticket-entry.ts';
+import { Ticket } from '../../domain/ticket.ts';
 
 export const entities = [
   Application,
@@ -13,13 +17,17 @@ export const entities = [
   Grant,
   Operation,
   OperationEvent,
+  OutboxMessage,
   RefusalTally,
   Ticket,
   TicketEntry,
 ];
 
-/** The one place that knows the driver. Connects lazily: a database that is away refuses requests, not the start. */
-export function openDatabase(url: string, poolSize = 20): MikroORM {
+/**
+ * The one place that knows the driver. Connects lazily: a database that is away refuses requests, not the start.
+ * A statement that hears nothing for `silenceMs` has lost its connection; more than any statement waits for a lock.
+ */
+export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000): MikroORM {
   return new MikroORM({
     clientUrl: url,
     entities,
@@ -28,24 +36,51 @@ export function openDatabase(url: string, poolSize = 20): MikroORM {
     allowGlobalContext: false,
     ensureDatabase: false,
     forceUtcTimezone: true,
-    driverOptions: { connectionTimeoutMillis: 5_000, application_name: 'cratos-redeploy' },
-    onCreateConnection: async (connection) => letRollbackFail(connection as Connection),
+    driverOptions: {
+      connectionTimeoutMillis: 5_000,
+      application_name: 'cratos-redeploy',
+      onPoolCreated: (pool: Pool) => pool.on('connect', (client) => breakSilent(client, silenceMs)),
+    },
+    onCreateConnection: async (connection) => letTransactionFail(connection as Connection),
   });
 }
 
 type Connection = { executeQuery: (query: { sql: string }, options?: object) => Promise<unknown> };
 
 /**
- * Kysely gives a transaction's connection back to the pool only once COMMIT or ROLLBACK has succeeded: each one that
- * is lost half-way would be missing for ever, and after a restart of PostgreSQL the pool would be empty. The server
- * rolls back by itself what loses its connection, and the pool throws away what is broken.
+ * Kysely gives a transaction's connection back to the pool only once its BEGIN and its COMMIT or ROLLBACK have
+ * succeeded: each one that is lost half-way would be missing for ever, and after a restart of PostgreSQL the pool would
+ * be empty. So ROLLBACK always succeeds (the server rolls back by itself what loses its connection, and the pool throws
+ * away what is broken), and a BEGIN that fails is told by the transaction's first statement.
  */
-function letRollbackFail(connection: Connection): void {
+function letTransactionFail(connection: Connection): void {
   const execute = connection.executeQuery.bind(connection);
+  let notBegun: { reason: unknown } | null = null;
   connection.executeQuery = async (query, options) => {
-    const result = execute(query, options);
-    return query.sql === 'rollback' ? result.catch(() => ({ rows: [] })) : result;
+    if (query.sql === 'rollback') {
+      notBegun = null;
+      return execute(query, options).catch(() => ({ rows: [] }));
+    }
+    if (notBegun) throw notBegun.reason;
+    if (query.sql !== 'begin') return execute(query, options);
+    return execute(query, options).catch((reason: unknown) => {
+      notBegun = { reason };
+      return { rows: [] };
+    });
   };
+}
+
+type Pool = { on: (event: 'connect', listener: (client: Client) => void) => void };
+type Client = { connection: { stream: Socket } };
+
+/**
+ * A half-open connection would keep its request waiting until TCP gives up, after a quarter of an hour. The driver's
+ * own `query_timeout` refuses the request but puts the dead connection back into the pool.
+ */
+function breakSilent({ connection: { stream } }: Client, milliseconds: number): void {
+  stream.setTimeout(milliseconds, () => {
+    stream.destroy(Object.assign(new Error(`PostgreSQL was silent for ${milliseconds} ms`), { code: 'ETIMEDOUT' }));
+  });
 }
 
 export type { EntityManager, MikroORM };

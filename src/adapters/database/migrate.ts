@@ -3,11 +3,30 @@ import { type Migration, Migrator } from '@mikro-orm/migrations';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { entities } from './database.ts';
 import { Migration20261123000000Initial } from './migrations/migration-20261123000000-initial.ts';
+import { Migration20261123100000RedeployTypes } from './migrations/migration-20261123100000-redeploy-types.ts';
+import { Migration20261123110000Policies } from './migrations/migration-20261123110000-policies.ts';
+import { Migration20261123120000Outbox } from './migrations/migration-20261123120000-outbox.ts';
 
 /** Forward only; each must be safe while the version before it still runs. */
-const migrationsList: Constructor<Migration>[] = [Migration20261123000000Initial];
+const migrationsList: Constructor<Migration>[] = [
+  Migration20261123000000Initial,
+  Migration20261123100000RedeployTypes,
+  Migration20261123110000Policies,
+  Migration20261123120000Outbox,
+];
 
 const appendOnlyTables = ['audit_record', 'operation_event'] as const;
+
+/** What was asked for and decided on stays as it was: only these columns change afterwards, and no row goes. */
+const changingColumns = {
+  ticket: [
+    ...['status', 'result', 'awaits_groups', 'approved_at', 'ended_at', 'summary', 'completion_asked_at'],
+    ...['break_glass_at', 'break_glass_reason', 'reviewed_at', 'reviewed_by', 'review_comment'],
+    ...['audit_sequence', 'audit_hash'],
+  ],
+  ticket_entry: ['success', 'completed', 'executed_at', 'completed_at', 'error_message'],
+  approval: [],
+};
 
 /** Two services that start together migrate one after the other: the migrator itself takes no lock. */
 const migrationLock = 0x6372_6174;
@@ -26,7 +45,8 @@ function openAsOwner(ownerUrl: string) {
 
 /**
  * Brings the schema up to date as its owner and gives the service's role what it needs and no more: of the
- * record and the published events it may insert and read rows, never change or delete them.
+ * record and the published events it may insert and read rows, never change or delete them, and of a ticket it may
+ * change what becomes of it, never what was asked for and decided.
  */
 export async function migrate(ownerUrl: string, serviceRole: string): Promise<void> {
   const orm = openAsOwner(ownerUrl);
@@ -44,7 +64,11 @@ export async function migrate(ownerUrl: string, serviceRole: string): Promise<vo
           grant usage on all sequences in schema public to ${role};
           revoke insert, update, delete, truncate on mikro_orm_migrations from ${role};
           revoke update, delete, truncate on ${appendOnlyTables.join(', ')} from ${role};
+          revoke update, delete, truncate on ${Object.keys(changingColumns).join(', ')} from ${role};
         `);
+        for (const [table, columns] of Object.entries(changingColumns)) {
+          if (columns.length > 0) await em.execute(`grant update (${columns.join(', ')}) on ${table} to ${role}`);
+        }
       });
     });
   } finally {

@@ -47,6 +47,14 @@ export type BusinessTagInput = {
   tagValue: string;
 };
 
+/** An image for a container of the Deployment. */
+export type ContainerImageInput = {
+  /** The container's name; INVALID_INPUT where there is none. */
+  container: string;
+  /** repository[:tag][@digest]; FORBIDDEN for a repository that the container has not now and the application does not list. */
+  image: string;
+};
+
 /** A request to redeploy. */
 export type CreateTicketInput = {
   /** Why. */
@@ -80,7 +88,7 @@ export type OwnersInput = {
   users?: Array<string> | null | undefined;
 };
 
-/** What to redeploy. The target may be left out as far as the application has only one. */
+/** What to redeploy: a restart, or with images or rollbackTo (not both) an image update or a rollback. The target may be left out as far as the application has only one. */
 export type RedeployInput = {
   /** The application; the viewer must have a valid token for it. */
   applicationName: string;
@@ -88,20 +96,39 @@ export type RedeployInput = {
   cluster?: string | null | undefined;
   /** The Deployment. */
   deploymentName?: string | null | undefined;
+  /** The containers that get another image, each once. */
+  images?: Array<ContainerImageInput> | null | undefined;
   /** The namespace. */
   namespace?: string | null | undefined;
   /** Why, for the record; at most 2,000 characters. */
   reason?: string | null | undefined;
   /** The caller's own key for this request, at most 128 characters: sent again, it answers with the same operation and restarts nothing. */
   requestId?: string | null | undefined;
+  /** Back to an older revision; an empty object: the last. */
+  rollbackTo?: RollbackInput | null | undefined;
   /** What the caller believes the Deployment's strategy to be; CONFLICT where it is another. */
   strategy?: RolloutStrategy | null | undefined;
 };
+
+/** What a redeploy changes. */
+export type RedeployType =
+  /** The missing Deployment is created from the approved manifest. */
+  | 'CREATE'
+  /** The images of named containers, which restarts the pods. */
+  | 'IMAGE_UPDATE'
+  /** Nothing but the pods: kubectl rollout restart. */
+  | 'RESTART'
+  /** The whole pod template, to an older revision's: kubectl rollout undo. */
+  | 'ROLLBACK';
 
 /** An application as it shall stand in the registry. */
 export type RegisterApplicationInput = {
   /** Each key once; none when left out. critical:true asks for two approvals. */
   businessTags?: Array<BusinessTagInput> | null | undefined;
+  /** Repositories that an image may be changed to, beside the one that it has, as written in the image; none when left out, at most 50. */
+  imageRepositories?: Array<string> | null | undefined;
+  /** A Deployment (apps/v1) to create where a target is missing, at most 100,000 characters; its name and namespace those of every target, or left out. None when left out. */
+  manifest?: Record<string, unknown> | null | undefined;
   /** A DNS label. Registering a known name replaces its registration. */
   name: string;
   /** Who may redeploy it. */
@@ -124,12 +151,20 @@ export type Role =
   | 'ADMIN'
   /** May ask for tickets and redeploy, for applications that the person or a group of theirs owns. */
   | 'APPLICATION_DEPLOYER'
-  /** May approve and reject other people's tickets, and read everything but the audit of others. */
+  /** May approve and reject other people's tickets, and read everything but auditRecords; a ticket's records are in its auditTrail. */
   | 'APPROVER'
   /** May read everything. */
-  | 'AUDITOR';
+  | 'AUDITOR'
+  /** Beside APPLICATION_DEPLOYER: may take the tokens of an own ticket that nobody decides, where its policy allows that; somebody else reviews it afterwards. */
+  | 'BREAK_GLASS';
 
-/** Where a rollout stands. The last four are final. */
+/** Which revision to go back to. */
+export type RollbackInput = {
+  /** As rolloutHistory lists it; the one before the present when left out. */
+  revision?: number | null | undefined;
+};
+
+/** Where a rollout stands. COMPLETED, FAILED, TIMED_OUT and SUPERSEDED are final. */
 export type RolloutStatus =
   /** Done and verified. */
   | 'COMPLETED'
@@ -245,7 +280,7 @@ export type RolloutStatusSubscriptionVariables = Exact<{
 }>;
 
 
-export type RolloutStatusSubscription = { rolloutStatus: { sequence: number, status: RolloutStatus, message: string, newPods: Array<string>, terminatedPods: Array<string>, replicas: { desired: number, updated: number, ready: number, available: number, old: number }, failures: Array<{ pod: string, reason: string, message: string }> } };
+export type RolloutStatusSubscription = { rolloutStatus: { sequence: number, status: RolloutStatus, message: string, newPods: Array<string>, terminatedPods: Array<string>, replicas: { desired: number, updated: number, ready: number, available: number, old: number }, failures: Array<{ pod: string | null, container: string | null, reason: string, message: string, exitCode: number | null, restarts: number, doomed: boolean, advice: string, log: string | null }> } };
 
 export type OperationQueryVariables = Exact<{
   id: string | number;
@@ -253,6 +288,20 @@ export type OperationQueryVariables = Exact<{
 
 
 export type OperationQuery = { operation: { ticketId: number, ticketEntryId: number, username: string, applicationName: string, namespace: string, deploymentName: string, previousImage: string, currentImage: string | null, previousReplicas: number, currentReplicas: number | null, rolloutStrategy: string, operationStartTime: string, operationEndTime: string | null, durationSeconds: number | null, success: boolean | null, errorMessage: string | null, rolloutStatus: RolloutStatus, newPods: Array<string>, terminatedPods: Array<string> } | null };
+
+export type PreflightQueryVariables = Exact<{
+  input: RedeployInput;
+}>;
+
+
+export type PreflightQuery = { preflight: { type: RedeployType | null, message: string, refusal: { code: string, message: string, advice: string | null, retryAfterSeconds: number | null } | null, warnings: Array<{ reason: string, message: string, advice: string }> } };
+
+export type RolloutHistoryQueryVariables = Exact<{
+  applicationName: string;
+}>;
+
+
+export type RolloutHistoryQuery = { rolloutHistory: Array<{ revision: number, isCurrent: boolean, createdAt: string, changeCause: string | null, images: Array<{ container: string, image: string }> }> };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -300,6 +349,12 @@ export type AuditTrailQueryVariables = Exact<{
 
 
 export type AuditTrailQuery = { ticket: { auditTrail: { edges: Array<{ node:
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
@@ -393,8 +448,14 @@ export const RolloutStatusDocument = new TypedDocumentString(`
     terminatedPods
     failures {
       pod
+      container
       reason
       message
+      exitCode
+      restarts
+      doomed
+      advice
+      log
     }
   }
 }
@@ -424,6 +485,39 @@ export const OperationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<OperationQuery, OperationQueryVariables>;
+export const PreflightDocument = new TypedDocumentString(`
+    query Preflight($input: RedeployInput!) {
+  preflight(input: $input) {
+    type
+    message
+    refusal {
+      code
+      message
+      advice
+      retryAfterSeconds
+    }
+    warnings {
+      reason
+      message
+      advice
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PreflightQuery, PreflightQueryVariables>;
+export const RolloutHistoryDocument = new TypedDocumentString(`
+    query RolloutHistory($applicationName: String!) {
+  rolloutHistory(applicationName: $applicationName) {
+    revision
+    isCurrent
+    images {
+      container
+      image
+    }
+    createdAt
+    changeCause
+  }
+}
+    `) as unknown as TypedDocumentString<RolloutHistoryQuery, RolloutHistoryQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
