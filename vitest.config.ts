@@ -1,10 +1,12 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // As Node itself resolves: graphql stands in two formats in its package, and its types must be one module's.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
     include: ['test/**/*.test.ts'],
+    // Beside kubectl, on a real control plane only.
+    exclude: [...configDefaults.exclude, ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**'])],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

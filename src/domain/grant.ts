@@ -1,7 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/core';
 import type { AuditFact } from './audit-facts.ts';
-import { TicketEntry } from './ticket-entry.ts';
-import { Ticket } from './ticket.ts';
+import { Ticket, TicketEntry } from './ticket.ts';
 
 const GrantSchema = defineEntity({
   name: 'Grant',

@@ -7,8 +7,7 @@ import type { RedeployWarning } from './redeploy-warnings.ts';
 import type { PodFailure, RolloutState, RolloutStatus } from './rollout.ts';
 import { rolloutTransitions, unfinishedStatuses } from './rollout.ts';
 import type { Attempt, Verdict } from './rollout-verdict.ts';
-import { TicketEntry } from './ticket-entry.ts';
-import { Ticket } from './ticket.ts';
+import { Ticket, TicketEntry } from './ticket.ts';
 import { followTransition, isFinal } from './transitions.ts';
 
 export const redeployTypes = ['RESTART', 'IMAGE_UPDATE', 'ROLLBACK', 'CREATE'] as const;

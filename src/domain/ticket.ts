@@ -1,57 +1,19 @@
 import { type Collection, defineEntity, p } from '@mikro-orm/core';
-import {
-  type AppliedPolicy,
-  awaitedGroups,
-  groupsThatCount,
-  missingTexts,
-  standingOf,
-  wouldCount,
-} from './approval-policy.ts';
-import { Approval } from './approval.ts';
+import type { BusinessTag } from './application.ts';
+import type { AppliedPolicy } from './approval-policy.ts';
 import type { AuditFact } from './audit-facts.ts';
+import type { Target } from './cluster.ts';
 import { RedeployError } from './errors.ts';
-import { type Actor, isSamePerson, mayBeSamePerson, type Person } from './person.ts';
-import { TicketEntry } from './ticket-entry.ts';
-import { breakGlassFrom, requiredOf } from './ticket-policy.ts';
-import { followTransition, type Transitions } from './transitions.ts';
-
-export const ticketStatuses = [
-  'PENDING_APPROVAL',
-  'APPROVED',
-  'AUTHORIZED',
-  'REDEPLOYING',
-  'COMPLETED',
-  'REJECTED',
-  'CANCELLED',
-  'EXPIRED',
-  'FAILED',
-] as const;
-export type TicketStatus = (typeof ticketStatuses)[number];
-
-export const ticketTransitions: Transitions<TicketStatus> = {
-  PENDING_APPROVAL: ['APPROVED', 'REJECTED', 'CANCELLED', 'EXPIRED'],
-  APPROVED: ['AUTHORIZED', 'FAILED'],
-  AUTHORIZED: ['REDEPLOYING', 'COMPLETED'],
-  REDEPLOYING: ['AUTHORIZED', 'COMPLETED'],
-  COMPLETED: [],
-  REJECTED: [],
-  CANCELLED: [],
-  EXPIRED: [],
-  FAILED: [],
-};
-
-export const ticketResults = ['SUCCEEDED', 'FAILED', 'MIXED', 'UNUSED'] as const;
-export type TicketResult = (typeof ticketResults)[number];
-
-export const ticketCategories = [
-  'BUG_FIX',
-  'CONFIG_CHANGE',
-  'ROLLBACK',
-  'SECURITY_PATCH',
-  'MEMORY_LEAK',
-  'PERFORMANCE',
-] as const;
-export type TicketCategory = (typeof ticketCategories)[number];
+import { isSamePerson, mayBeSamePerson, type Person } from './person.ts';
+import { type GroupMember, missingOf, requireGlassMayBreak, weighApproval } from './ticket-policy.ts';
+import {
+  type Decision,
+  type TicketCategory,
+  type TicketResult,
+  type TicketStatus,
+  ticketTransitions,
+} from './ticket-status.ts';
+import { followTransition } from './transitions.ts';
 
 const TicketSchema = defineEntity({
   name: 'Ticket',
@@ -78,7 +40,7 @@ const TicketSchema = defineEntity({
     policy: p.json<AppliedPolicy>().nullable(),
     policyHash: p.text().nullable(),
     /** Only members of these groups can approve what is still missing; null: every approver can. */
-    awaitsGroups: p.array<string>().nullable(),
+    awaitsGroups: p.array().nullable(),
     createdAt: p.datetime(3),
     /** Nobody can decide any more from then on. */
     decideBy: p.datetime(3),
@@ -108,54 +70,25 @@ export class Ticket extends TicketSchema.class {
   declare approvals: Collection<Approval>;
 
   /** The approval itself is stored beside it, with the groups that the fact names. */
-  approve(
-    approver: Pick<Actor, keyof Person | 'groups'>,
-    comment: string | null,
-    at: Date,
-  ): AuditFact<'TICKET_APPROVE'> {
+  approve(approver: GroupMember, comment: string | null, at: Date): AuditFact<'TICKET_APPROVE'> {
     this.requireDecidable(approver, at);
-    const required = requiredOf(this);
-    const before = this.approvals.getItems();
-    const standing = standingOf(required, before);
-    if (!wouldCount(standing, approver)) {
-      const waitsFor = missingTexts(standing).join(' and ');
-      throw new RedeployError(
-        'FORBIDDEN',
-        `${approver.username}'s approval would not count: ticket ${this.ticketNo} waits for ${waitsFor}`,
-        { advice: 'Ask a member of that group.' },
-      );
-    }
-    const groups = groupsThatCount(required, approver.groups);
-    const after = standingOf(required, [...before, { groups }]);
-    this.awaitsGroups = awaitedGroups(after);
-    const missing = missingTexts(after);
+    const { groups, missing, awaitsGroups } = weighApproval(this, approver);
+    this.awaitsGroups = awaitsGroups;
     if (missing.length === 0) this.decideAt(at);
     const { approvalsRequired } = this;
-    return { kind: 'TICKET_APPROVE', comment, approvals: before.length + 1, approvalsRequired, groups, missing };
+    const approvals = this.approvals.length + 1;
+    return { kind: 'TICKET_APPROVE', comment, approvals, approvalsRequired, groups, missing };
   }
 
   /** The requester takes the tokens alone, because nobody has decided; somebody else reviews that afterwards. */
   breakGlass(requester: Person, reason: string, at: Date): AuditFact<'TICKET_BREAK_GLASS'> {
     this.requireRequester(requester);
     this.requirePending(at);
-    const from = breakGlassFrom(this);
-    if (from === null) {
-      throw new RedeployError('FORBIDDEN', `the policy of ticket ${this.ticketNo} forbids to break the glass`, {
-        advice: 'Ask its approvers.',
-      });
-    }
-    if (at < from) {
-      throw new RedeployError(
-        'CONFLICT',
-        `the glass of ticket ${this.ticketNo} can be broken from ${from.toISOString()} on, if nobody decides before`,
-        { advice: 'Ask its approvers meanwhile.' },
-      );
-    }
+    requireGlassMayBreak(this, at);
     this.decideAt(at);
     this.breakGlassAt = at;
     this.breakGlassReason = reason;
-    const missing = missingTexts(standingOf(requiredOf(this), this.approvals.getItems()));
-    return { kind: 'TICKET_BREAK_GLASS', reason, missing };
+    return { kind: 'TICKET_BREAK_GLASS', reason, missing: missingOf(this) };
   }
 
   /** Closes the review of a broken glass; in whatever status the ticket is by then. */
@@ -297,3 +230,69 @@ export class Ticket extends TicketSchema.class {
   }
 }
 TicketSchema.setClass(Ticket);
+
+const TicketEntrySchema = defineEntity({
+  name: 'TicketEntry',
+  uniques: [{ properties: ['ticket', 'applicationName'], name: 'ticket_entry_application_unique' }],
+  properties: {
+    id: p.integer().primary(),
+    ticket: () => p.manyToOne(Ticket),
+    position: p.integer(),
+    applicationName: p.text().index('ticket_entry_application_index'),
+    /** Tags, targets and manifest as they stood when the ticket was created: what the approvers decide on. */
+    businessTags: p.json<BusinessTag[]>(),
+    targets: p.json<Target[]>(),
+    manifest: p.json<object>().nullable(),
+    expectedEffect: p.text().nullable(),
+    rollbackPlan: p.text().nullable(),
+    success: p.boolean().nullable(),
+    completed: p.boolean().default(false),
+    executedAt: p.datetime(3).nullable(),
+    completedAt: p.datetime(3).nullable(),
+    errorMessage: p.text().nullable(),
+  },
+});
+
+/** One application of a ticket. */
+export class TicketEntry extends TicketEntrySchema.class {
+  /** Its token has been issued. */
+  succeed(at: Date): void {
+    this.settle(true, null, at);
+  }
+
+  fail(reason: string, at: Date): void {
+    this.settle(false, reason, at);
+  }
+
+  private settle(success: boolean, errorMessage: string | null, at: Date): void {
+    if (this.completed) throw new Error(`entry ${this.id} is completed already`);
+    this.success = success;
+    this.errorMessage = errorMessage;
+    this.completed = true;
+    this.executedAt = at;
+    this.completedAt = at;
+  }
+}
+TicketEntrySchema.setClass(TicketEntry);
+
+const ApprovalSchema = defineEntity({
+  name: 'Approval',
+  // Each person counts once, even when two requests of one person arrive together.
+  uniques: [{ properties: ['ticket', 'issuer', 'subject'], name: 'approval_person_unique' }],
+  properties: {
+    id: p.integer().primary(),
+    ticket: () => p.manyToOne(Ticket),
+    issuer: p.text(),
+    subject: p.text(),
+    username: p.text(),
+    decision: p.text().$type<Decision>(),
+    comment: p.text().nullable(),
+    /** Of the groups that the ticket's policy names those that the person was in. */
+    groups: p.array().defaultRaw(`'{}'`),
+    at: p.datetime(3),
+  },
+});
+
+/** One person's decision. */
+export class Approval extends ApprovalSchema.class {}
+ApprovalSchema.setClass(Approval);

@@ -1,4 +1,4 @@
-import type { decisions } from '../domain/approval.ts';
+import type { decisions } from '../domain/ticket-status.ts';
 import type { ApprovalRow } from '../operations/reads.ts';
 import { builder } from './builder.ts';
 

@@ -3,7 +3,7 @@ import type { TicketChange } from '../domain/ticket-changes.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import { isFinal } from '../domain/transitions.ts';
-import { ticketTransitions } from '../domain/ticket.ts';
+import { ticketTransitions } from '../domain/ticket-status.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { findTicket, lastAuditId, ticketChangesSince, ticketsAmong, type TicketRow } from '../operations/reads.ts';
 

@@ -1,5 +1,5 @@
 import { ticketMarkdown, timelineLine } from '../domain/ticket-texts.ts';
-import { type ticketCategories, type ticketResults, type ticketStatuses } from '../domain/ticket.ts';
+import type { ticketCategories, ticketResults, ticketStatuses } from '../domain/ticket-status.ts';
 import { type AuditRow, findTicket, type OperationRow, type TicketRow } from '../operations/reads.ts';
 import { listTickets } from '../operations/lists.ts';
 import { ApprovalType } from './approval.ts';

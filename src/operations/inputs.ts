@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RedeployError } from '../domain/errors.ts';
 import { imagePattern, repositoryOf } from '../domain/images.ts';
-import { ticketCategories } from '../domain/ticket.ts';
+import { ticketCategories } from '../domain/ticket-status.ts';
 
 /** Takes what a client sent, or refuses it naming every fault at once. */
 function reader<Schema extends z.ZodType>(schema: Schema, root = ['input']): (input: unknown) => z.infer<Schema> {

@@ -2,7 +2,7 @@ import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { mayDecide, mayReadAudit, requirePermission, seesEverything } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutStatus } from '../domain/rollout.ts';
-import type { TicketCategory, TicketStatus } from '../domain/ticket.ts';
+import type { TicketCategory, TicketStatus } from '../domain/ticket-status.ts';
 import { type ApplicationRow, applicationRows } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import {

@@ -1,4 +1,3 @@
-import type { Approval } from '../domain/approval.ts';
 import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Operation } from '../domain/operation.ts';
@@ -6,8 +5,7 @@ import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
-import type { TicketEntry } from '../domain/ticket-entry.ts';
-import type { Ticket } from '../domain/ticket.ts';
+import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';

@@ -6,7 +6,7 @@ import type { Grant } from '../domain/grant.ts';
 import { Operation, progressingUpdate } from '../domain/operation.ts';
 import type { RedeployWarning } from '../domain/redeploy-warnings.ts';
 import { unfinishedStatuses } from '../domain/rollout.ts';
-import type { TicketEntry } from '../domain/ticket-entry.ts';
+import type { TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
 import { pausedMessage } from './patch-sending.ts';

@@ -8,13 +8,12 @@ import {
   requiredApprovals,
   standingOf,
 } from '../domain/approval-policy.ts';
-import { Approval, type Decision } from '../domain/approval.ts';
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
 import { mayDecide, mayRedeployApplication, requirePermission } from '../domain/permissions.ts';
-import { TicketEntry } from '../domain/ticket-entry.ts';
-import { Ticket, type TicketCategory } from '../domain/ticket.ts';
+import type { Decision, TicketCategory } from '../domain/ticket-status.ts';
+import { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readDecisionInput, readTicketInput } from './inputs.ts';

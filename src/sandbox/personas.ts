@@ -2,16 +2,16 @@ import type { Issuer } from './issuer.ts';
 
 export type Persona = { username: string; subject: string; roles: readonly string[]; groups: readonly string[] };
 
-const persona = (username: string, role: string, ...groups: string[]): Persona => ({
+const persona = (username: string, roles: string, ...groups: string[]): Persona => ({
   username,
   subject: `sandbox-${username}`,
-  roles: [role],
+  roles: roles.split(' '),
   groups,
 });
 
 /** The people of the sandbox. */
 export const PERSONAS: readonly Persona[] = [
-  persona('alice', 'APPLICATION_DEPLOYER', 'backend'),
+  persona('alice', 'APPLICATION_DEPLOYER BREAK_GLASS', 'backend'),
   persona('bob', 'APPLICATION_DEPLOYER', 'platform', 'data'),
   persona('carol', 'APPROVER'),
   persona('dave', 'APPROVER'),

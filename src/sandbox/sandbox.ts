@@ -79,6 +79,8 @@ export async function startSandbox(
       REDEPLOYS_PER_HOUR: '1000',
       REDEPLOYS_PER_USER_PER_MINUTE: '60',
       REDEPLOYS_PER_USER_PER_HOUR: '1000',
+      // Soon enough to be tried.
+      BREAK_GLASS_AFTER_MINUTES: '1',
       GRAPHIQL: 'true',
       LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
     });

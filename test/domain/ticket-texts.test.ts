@@ -49,3 +49,24 @@ test('a step is one line, whoever wrote how many: when, who, what', () => {
     '2026-01-01T03:04:05.678Z the service: expired',
   );
 });
+
+test('a broken glass stands below the table, as text, with its review', () => {
+  const glass = {
+    username: 'alice',
+    breakGlassAt: new Date('2026-01-01T03:04:05.678Z'),
+    breakGlassReason: 'nobody answers\n| not even *carol*',
+    reviewedAt: null,
+    reviewedBy: null,
+    reviewComment: null,
+  };
+  const below = (ticket: typeof glass | object) =>
+    ticketMarkdown([{ applicationName: 'web', businessTags: [] }], { ...glass, ...ticket })
+      .split('\n')
+      .slice(3);
+  const act =
+    '**Break-glass**: alice took the tokens without approval at 2026-01-01T03:04:05.678Z: nobody answers \\| not even \\*carol\\*';
+  expect(below({})).toEqual(['', act, '', 'The review is open.']);
+  const review = { reviewedAt: new Date('2026-01-02T03:04:05.678Z'), reviewedBy: 'carol', reviewComment: 'fine' };
+  expect(below(review)).toEqual(['', act, '', 'Reviewed by carol at 2026-01-02T03:04:05.678Z: fine']);
+  expect(below({ breakGlassAt: null })).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RedeployError } from '../../src/domain/errors.ts';
-import { type Ticket, type TicketStatus, ticketStatuses } from '../../src/domain/ticket.ts';
+import { type TicketStatus, ticketStatuses } from '../../src/domain/ticket-status.ts';
+import type { Ticket } from '../../src/domain/ticket.ts';
 import { newTicketNo } from '../../src/operations/tickets.ts';
 import { addApproval, at, minutesLater, newTicket } from '../support/entities.ts';
 import { alice, carol, dave, person } from '../support/people.ts';

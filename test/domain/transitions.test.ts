@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { rolloutStatuses, rolloutTransitions, unfinishedStatuses } from '../../src/domain/rollout.ts';
-import { ticketStatuses, ticketTransitions } from '../../src/domain/ticket.ts';
+import { ticketStatuses, ticketTransitions } from '../../src/domain/ticket-status.ts';
 import { followTransition, isFinal, type Transitions } from '../../src/domain/transitions.ts';
 
 /** Every step there is, allowed and forbidden; a column is the status before. */

@@ -4,7 +4,7 @@ import type { FaultRun } from './fault-run.ts';
 import type { FindingKind } from './findings.ts';
 import type { Outcome } from './process-faults.ts';
 
-const findingKinds: FindingKind[] = ['doubled restart', 'lost operation', 'lost record', 'lost event'];
+const findingKinds: FindingKind[] = ['doubled restart', 'lost operation', 'lost record', 'lost event', 'late change'];
 
 export type Struck = Outcome & { fault: Fault };
 

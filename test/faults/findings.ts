@@ -3,7 +3,7 @@ import type { TestServices } from '../support/service.ts';
 import { faultsInChain } from '../support/audit-chain.ts';
 import type { FaultWorld, Prepared, Standing } from './fault-world.ts';
 
-export type FindingKind = 'doubled restart' | 'lost operation' | 'lost record' | 'lost event';
+export type FindingKind = 'doubled restart' | 'lost operation' | 'lost record' | 'lost event' | 'late change';
 export type Finding = { kind: FindingKind; what: string };
 
 export type OperationRow = {

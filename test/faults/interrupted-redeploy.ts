@@ -34,9 +34,12 @@ export class InterruptedRedeploy {
     this.answer = this.#ask(first).catch(() => null);
   }
 
-  /** Until the verdict, or as soon as `isOver`. */
+  /** Until the verdict, or as soon as `isOver`, or the request is refused. */
   async follow(isOver: () => boolean): Promise<void> {
-    await until('the operation ends', async () => isOver() || (await this.#look())?.isEnded, patienceSeconds);
+    let isRefused = false;
+    void this.answer.then((answer) => (isRefused = answer !== null && 'code' in answer));
+    const isEnded = async () => isOver() || isRefused || (await this.#look())?.isEnded;
+    await until('the operation ends', isEnded, patienceSeconds);
   }
 
   /** The connection to the first replica is of no use any more. */

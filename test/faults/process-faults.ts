@@ -20,7 +20,8 @@ export type Outcome = {
 
 /** The process is killed at this request, without a point not at all; another one finishes the story. */
 export async function killAt(world: FaultWorld, type: RedeployType, point: FaultPoint | null): Promise<Outcome> {
-  const [prepared, child] = await Promise.all([world.prepare(type), world.startChild()]);
+  const prepared = await world.prepare(type);
+  const child = await world.startChild();
   try {
     const { client, request, requests } = await begin(world, prepared, child, point, () => child.kill());
     if (request !== null) {
@@ -43,8 +44,8 @@ export async function killAt(world: FaultWorld, type: RedeployType, point: Fault
 
 /** The process is stopped at this request, and goes on when another one has finished the story. */
 export async function stopAt(world: FaultWorld, type: RedeployType, point: FaultPoint): Promise<Outcome> {
-  const preparing = [world.prepare(type), world.prepare('RESTART'), world.startChild()] as const;
-  const [prepared, next, child] = await Promise.all(preparing);
+  const [prepared, next] = [await world.prepare(type), await world.prepare('RESTART')];
+  const child = await world.startChild();
   try {
     const { client, request, requests } = await begin(world, prepared, child, point, () => child.stop());
     if (request !== null) client.leave();
@@ -61,7 +62,7 @@ export async function stopAt(world: FaultWorld, type: RedeployType, point: Fault
     await afterwards.follow(() => false);
     findings.push(...(await afterwards.findings(await afterwards.finish())));
     const after = await recordOf(world, prepared, row);
-    findings.push(...differences('doubled restart', { 'what was changed late': [after, before] }));
+    findings.push(...differences('late change', { 'what was changed': [after, before] }));
     return { request, wasStored, takeOvers, findings, requests };
   } finally {
     await child.close();

@@ -62,6 +62,16 @@ const refusals: { mutation: string; input: () => object; codes: Partial<Record<N
     codes: { bob: 'NOT_FOUND', carol: 'FORBIDDEN', frank: 'FORBIDDEN', grace: 'FORBIDDEN' },
   },
   {
+    mutation: 'breakGlass',
+    input: () => ({ ticketNo, reason: 'nobody of the on-call rota answers' }),
+    codes: { alice: 'FORBIDDEN', bob: 'FORBIDDEN', carol: 'FORBIDDEN', frank: 'FORBIDDEN', grace: 'FORBIDDEN' },
+  },
+  {
+    mutation: 'reviewBreakGlass',
+    input: () => ({ ticketNo, comment: 'fine' }),
+    codes: { alice: 'FORBIDDEN', bob: 'FORBIDDEN', frank: 'FORBIDDEN', grace: 'FORBIDDEN', carol: 'CONFLICT' },
+  },
+  {
     mutation: 'revokeToken',
     input: () => ({ applicationName: placed.applicationName, username: 'alice', reason: 'x' }),
     codes: { bob: 'FORBIDDEN', frank: 'FORBIDDEN' },

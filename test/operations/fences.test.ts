@@ -188,9 +188,9 @@ describe('locks', () => {
     const { id, ticketNo } = await ticketFor(creator.desk, name);
     const locked = Promise.withResolvers<void>();
     const awake = Promise.withResolvers<void>();
-    const sleeping = inTransaction(creator.desk, async (em, now) => {
+    const sleeping = inTransaction(creator.desk, async (em) => {
       const ticket = await lockTicket(em, { id });
-      ticket.decideBy = now;
+      ticket.summary = 'asleep';
       await em.flush();
       locked.resolve();
       await awake.promise;

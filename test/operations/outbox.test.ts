@@ -3,16 +3,18 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebhookReceiver } from '../../src/adapters/webhook/webhook-receiver.ts';
 import { recordFacts } from '../../src/operations/audit.ts';
+import { breakGlass, reviewBreakGlass } from '../../src/operations/break-glass.ts';
 import type { Desk } from '../../src/operations/dependencies.ts';
 import { claimMessages, putBack, recordDelivery, tidyOutbox } from '../../src/operations/outbox.ts';
 import { pauseAfter, type SendingTiming, sendNotifications } from '../../src/operations/outbox-sending.ts';
-import { cancelTicket } from '../../src/operations/ticket-endings.ts';
+import { cancelTicket, completeTicket } from '../../src/operations/ticket-endings.ts';
 import { lockTicket } from '../../src/operations/ticket-locks.ts';
 import { approve, reject } from '../../src/operations/tickets.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import { chainOf } from '../support/audit-chain.ts';
 import {
   alice,
+  authorizedTicket,
   carol,
   dave,
   openTestWorld,
@@ -95,6 +97,17 @@ describe('a notification is stored', () => {
     expect((await stored()).map(({ id }) => id)).toEqual(told.map(({ sequence }) => `${ticket.ticketNo}-${sequence}`));
   });
 
+  test('in the order of the record also where one transaction tells of several', async () => {
+    const names = await Promise.all(Array.from({ length: 5 }, () => registeredApplication(desk)));
+    const ticket = await authorizedTicket(desk, ...names);
+    await world.sql('delete from outbox');
+    await completeTicket(desk, alice, ticket);
+    const revoked = (await chainOf(world, ticket.id)).filter(({ kind }) => kind === 'TOKEN_REVOKE');
+    expect(revoked).toHaveLength(5);
+    const ids = revoked.map(({ sequence }) => `${ticket.ticketNo}-${sequence}`);
+    expect((await stored()).map(({ id }) => id)).toEqual(ids);
+  });
+
   test('in the same transaction: what is rolled back is told to nobody', async () => {
     const ticket = await request();
     const before = await stored();
@@ -137,6 +150,23 @@ describe('notifications are delivered', () => {
     send();
     await untilDelivered();
     expect(receiver.of(ticket)[0]!.data).toMatchObject({ applications: names, username: 'alice', requester: 'alice' });
+  });
+
+  test('of a broken glass and its review, and whatever the ticket does in between is marked', async () => {
+    const ticket = await request();
+    await world.sql(`update ticket set created_at = created_at - interval '1 day' where id = ?`, [ticket.id]);
+    const { ticketNo } = ticket;
+    const breaker = { ...alice, roles: [...alice.roles, 'BREAK_GLASS' as const] };
+    const reason = 'nobody answers, and every order fails since 03:05';
+    await breakGlass(desk, breaker, { ticketNo, reason });
+    await completeTicket(desk, alice, ticket);
+    await reviewBreakGlass(desk, carol, { ticketNo, comment: 'seen, and it was right' });
+    send();
+    await untilDelivered();
+    expect(typesOf(ticket)).toEqual(['ticket.created', 'ticket.break_glass', 'token.revoked', 'ticket.reviewed']);
+    const told = receiver.of(ticket).map(({ data }) => data);
+    expect(told.map((data) => data['breakGlass'])).toEqual([false, true, true, true]);
+    expect(told[1]).toMatchObject({ username: 'alice', status: 'APPROVED', details: { reason } });
   });
 
   test.for([

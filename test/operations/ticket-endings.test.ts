@@ -196,6 +196,16 @@ describe('completing', () => {
       status: 'REDEPLOYING',
     });
     expect(await ticketOf(ticketNo)).toMatchObject({ status: 'REDEPLOYING', result: null, endedAt: null });
+    const request = (await chainOf(world, id)).find(({ kind }) => kind === 'TICKET_COMPLETE_REQUEST');
+    expect(request).toMatchObject({ username: 'alice', message: 'asked to complete it: gave up' });
+    expect(await ticketOf(ticketNo)).toMatchObject({ completionAskedAt: request!.at });
+    const before = await contentOf(world);
+    expect(await refusalOf(completeTicket(replica.desk, alice, { ticketNo, summary: 'no, wait' }))).toMatchObject({
+      code: 'CONFLICT',
+      message: `ticket ${ticketNo} is being completed since ${request!.at.toISOString()}`,
+    });
+    const { operation: _, operation_event: __, ...rest } = await contentOf(world);
+    expect(before).toMatchObject(rest);
     expect(await copyOf(name)).toBeNull();
     expect(await refusalOf(start(name))).toMatchObject({ code: 'TOKEN_INVALID' });
     await world.cluster.api.apps.deleteNamespacedDeployment({ namespace, name });

@@ -165,7 +165,8 @@ test('a token ends on the millisecond by the clock of PostgreSQL, whatever the c
     const before = await isOver();
     const { valid } = await token();
     const after = await isOver();
-    if (before === after) expect(valid).toBe(!before);
+    // Where it ended between two looks either answer is right.
+    expect([!before, !after]).toContain(valid);
     return before;
   });
   expect((await refusalOf(start())).message).toContain('expired at ');

@@ -98,7 +98,10 @@ const eventsOf = ({ id }: { id: string }) =>
     [id],
   );
 const untilInTheMiddle = (operation: Operation) =>
-  until('the first new pod is there', async () => (await eventsOf(operation)).some(({ newPods }) => newPods > 0));
+  until('the first new pod is there', async () => {
+    const last = (await eventsOf(operation)).at(-1)!;
+    return last.status === 'PROGRESSING' && last.newPods > 0;
+  });
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 const order = ['STARTED', 'PROGRESSING', 'VERIFYING', 'COMPLETED'];
 

@@ -139,7 +139,7 @@ describe('the personas', () => {
     const tokens = await personaTokens(issuer);
 
     expect(tokens.map(({ username, roles }) => `${username} ${roles.join()}`)).toEqual([
-      'alice APPLICATION_DEPLOYER',
+      'alice APPLICATION_DEPLOYER,BREAK_GLASS',
       'bob APPLICATION_DEPLOYER',
       'carol APPROVER',
       'dave APPROVER',

@@ -3,19 +3,13 @@ import type { SimulatedCluster, SimulatedRequest } from '../../src/sandbox/clust
 /** What an API server was asked, by kind: watch, list, get, post, patch. */
 export type ApiRequests = Record<string, number>;
 
-/**
- * Counts from now on; `end` answers with what came until then. The test's own requests must not fall in between.
- * What `hold` promises for a request is waited for before it is served.
- */
-export function countRequests(
-  simulated: SimulatedCluster,
-  hold: (request: SimulatedRequest) => Promise<void> | undefined = () => undefined,
-): { end: () => ApiRequests } {
+/** Counts from now on; `end` answers with what came until then. The test's own requests must not fall in between. */
+export function countRequests(simulated: SimulatedCluster): { end: () => ApiRequests } {
   const counted: ApiRequests = {};
   simulated.intercept = (request) => {
     const kind = kindOf(request);
     counted[kind] = (counted[kind] ?? 0) + 1;
-    return hold(request)?.then(() => undefined);
+    return undefined;
   };
   return {
     end: () => {

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type EntityManager, openDatabase } from '../../src/adapters/database/database.ts';
-import { Approval } from '../../src/domain/approval.ts';
 import { Grant } from '../../src/domain/grant.ts';
 import { Operation } from '../../src/domain/operation.ts';
-import { TicketEntry } from '../../src/domain/ticket-entry.ts';
-import { Ticket } from '../../src/domain/ticket.ts';
+import { Approval, Ticket, TicketEntry } from '../../src/domain/ticket.ts';
 import { newTicketNo } from '../../src/operations/tickets.ts';
 import { alice, carol } from './people.ts';
 

@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Application, ApplicationTarget } from '../../domain/application.ts';
-import { Approval } from '../../domain/approval.ts';
 import { AuditRecord, RefusalTally } from '../../domain/audit-record.ts';
 import { Grant } from '../../domain/grant.ts';
 import { OutboxMessage } from '../../domain/notifications.ts';
 import { Operation, OperationEvent } from '../../domain/operation.ts';
-import { TicketEntry } from '../../domain/ticket-entry.ts';
-import { Ticket } from '../../domain/ticket.ts';
+import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
 
 export const entities = [
   Application,

@@ -19,13 +19,10 @@ const appendOnlyTables = ['audit_record', 'operation_event'] as const;
 
 /** What was asked for and decided on stays as it was: only these columns change afterwards, and no row goes. */
 const changingColumns = {
-  ticket: [
-    ...['status', 'result', 'awaits_groups', 'approved_at', 'ended_at', 'summary', 'completion_asked_at'],
-    ...['break_glass_at', 'break_glass_reason', 'reviewed_at', 'reviewed_by', 'review_comment'],
-    ...['audit_sequence', 'audit_hash'],
-  ],
-  ticket_entry: ['success', 'completed', 'executed_at', 'completed_at', 'error_message'],
-  approval: [],
+  ticket: `status, result, awaits_groups, approved_at, ended_at, summary, completion_asked_at, break_glass_at,
+           break_glass_reason, reviewed_at, reviewed_by, review_comment, audit_sequence, audit_hash`,
+  ticket_entry: 'success, completed, executed_at, completed_at, error_message',
+  approval: null,
 };
 
 /** Two services that start together migrate one after the other: the migrator itself takes no lock. */
@@ -67,7 +64,7 @@ export async function migrate(ownerUrl: string, serviceRole: string): Promise<vo
           revoke update, delete, truncate on ${Object.keys(changingColumns).join(', ')} from ${role};
         `);
         for (const [table, columns] of Object.entries(changingColumns)) {
-          if (columns.length > 0) await em.execute(`grant update (${columns.join(', ')}) on ${table} to ${role}`);
+          if (columns !== null) await em.execute(`grant update (${columns}) on ${table} to ${role}`);
         }
       });
     });
