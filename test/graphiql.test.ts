@@ -15,6 +15,7 @@ const storyOrder = [
   'CreateTicket',
   'Approve',
   'Token',
+  'Preflight',
   'Redeploy',
   'RolloutStatus',
   'Operation',
@@ -139,6 +140,7 @@ describe.skipIf(!hasBrowser)('in Chromium (skipped where /usr/bin/chromium is mi
     const ticketNo = await valueOf('ticketNo');
     await run('Approve', /"approver": "carol"/, { input: { ticketNo } });
     await run('Token', /"valid": true/);
+    await run('Preflight', /"warnings"/);
     await run('Redeploy', /"rolloutStatus": "(STARTED|PROGRESSING)"/);
     const operationId = await valueOf('id');
     await run('RolloutStatus', /"status": "COMPLETED"/, { operationId, after: 0 });

@@ -19,8 +19,8 @@ export class FaultRun {
     this.#free = Array.from({ length: lanesOfEach }, () => worlds).flat();
   }
 
-  static async open(worlds: number, lanesOfEach: number): Promise<FaultRun> {
-    return new FaultRun(await Promise.all(Array.from({ length: worlds }, () => FaultWorld.open())), lanesOfEach);
+  static async open(worlds: number, lanesOfEach: number, options: { isHasty?: boolean } = {}): Promise<FaultRun> {
+    return new FaultRun(await Promise.all(Array.from({ length: worlds }, () => FaultWorld.open(options))), lanesOfEach);
   }
 
   /** How many requests a redeploy of each type makes. */

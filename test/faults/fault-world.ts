@@ -30,21 +30,30 @@ export class FaultWorld {
   readonly services: TestServices;
   readonly survivor: Service;
   readonly story: Story;
+  readonly #isHasty: boolean;
 
-  private constructor(services: TestServices, survivor: Service, story: Story) {
+  private constructor(services: TestServices, survivor: Service, story: Story, isHasty: boolean) {
     this.services = services;
     this.survivor = survivor;
     this.story = story;
+    this.#isHasty = isHasty;
   }
 
-  static async open(): Promise<FaultWorld> {
+  static async open({ isHasty = false } = {}): Promise<FaultWorld> {
     const services = await openTestServices({ readyMilliseconds: 100 });
     const survivor = await services.start();
-    return new FaultWorld(services, survivor, await Story.open(services, survivor));
+    return new FaultWorld(services, survivor, await Story.open(services, survivor), isHasty);
   }
 
   startChild(): Promise<ChildReplica> {
     return ChildReplica.start(this.services);
+  }
+
+  /** In haste a lease that nobody renews any more is over at once; how long it takes is held by leases.test.ts. */
+  async abandoned({ input }: Prepared): Promise<void> {
+    if (!this.#isHasty) return;
+    const text = 'update operation set followed_until = clock_timestamp() where request_id = ? and success is null';
+    await this.services.sql(text, [input.requestId]);
   }
 
   async close(): Promise<void> {

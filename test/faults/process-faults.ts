@@ -27,6 +27,7 @@ export async function killAt(world: FaultWorld, type: RedeployType, point: Fault
     if (request !== null) {
       await child.gone();
       client.leave();
+      await world.abandoned(prepared);
     }
     const stored = await operationOf(world.services, prepared);
     const standing = stored ? prepared.before : await world.standing(prepared);
@@ -48,7 +49,10 @@ export async function stopAt(world: FaultWorld, type: RedeployType, point: Fault
   const child = await world.startChild();
   try {
     const { client, request, requests } = await begin(world, prepared, child, point, () => child.stop());
-    if (request !== null) client.leave();
+    if (request !== null) {
+      client.leave();
+      await world.abandoned(prepared);
+    }
     const wasStored = !!(await operationOf(world.services, prepared));
     const row = await client.finish();
     const findings = await client.findings(row);
