@@ -10,7 +10,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Most of a test's time is waiting for processes and watches; two cores carry four workers.
+    maxWorkers: 4,
     // Loading the libraries anew for each file took a quarter of the run; no test changes a module.
     isolate: false,
   },

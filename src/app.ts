@@ -1,15 +1,18 @@
 import { createServer, type Server } from 'node:http';
-import { GraphQLError } from 'graphql';
+import { type DocumentNode, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
+import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
 import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
+import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
 import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from './graphiql/page.ts';
 import { createContext } from './graphql/context.ts';
-import { parseDocument } from './graphql/documents.ts';
+import { documentFaults, type DocumentLimits, parseDocument } from './graphql/documents.ts';
 import { maskErrors } from './graphql/errors.ts';
 import { operationGlobalId } from './graphql/ids.ts';
 import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
+import { OpenConnections } from './open-connections.ts';
 import type { Desk } from './operations/dependencies.ts';
 import { isForRest, restApi } from './rest/rest-api.ts';
 import { EventStreams } from './server-sent-events.ts';
@@ -24,6 +27,8 @@ const finishWithinMs = 5_000;
 export type App = {
   /** Not yet listening. */
   server: Server;
+  /** What is open here. */
+  connections: OpenConnections;
   /** Ends every subscription so that clients subscribe again elsewhere, then every connection. */
   close: () => Promise<void>;
 };
@@ -34,10 +39,12 @@ export function createApp(
   live: Live,
   verifySignIn: VerifySignIn,
   graphiql: GraphiqlSettings | null = null,
+  edge: EdgeSettings = defaultEdge,
 ): App {
   const mask = maskErrors(desk.log);
   const signIns = new WeakMap<Request, SignIn>();
-  const streams = new EventStreams((error) => ({ errors: [mask(error)] }));
+  const connections = new OpenConnections(edge.connections);
+  const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
@@ -50,12 +57,13 @@ export function createApp(
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(verifySignIn, signIns), checkedDocuments(mask), streams.plugin(signIns)],
+    plugins: [signInFirst(verifySignIn, signIns), checkedDocuments(edge.documents, mask), streams.plugin(signIns)],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
   const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const server = createServer((request, response) => {
+    if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
     if (isForRest(request)) void rest(request, response);
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);
@@ -65,10 +73,16 @@ export function createApp(
     path: endpoint,
     maxPayload: longestMessageBytes,
     perMessageDeflate: false,
+    verifyClient: ({ req }, take) => take(mayOpenSocket(req.headers.origin, req.headers.host, edge.corsOrigins), 403),
   });
-  serveWebSockets(sockets, webSocketOptions(desk, live, verifySignIn, mask), desk.log);
+  serveWebSockets(
+    sockets,
+    webSocketOptions({ desk, live, verifySignIn, mask, connections, documents: edge.documents }),
+    desk.log,
+  );
   return {
     server,
+    connections,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A kept-alive connection whose last answer went out after `close` counts as open until somebody ends it.
@@ -92,7 +106,9 @@ function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignI
   return {
     async onRequestParse({ request, requestParser, setRequestParser }) {
       signIns.set(request, await verifySignIn(request.headers.get('authorization')));
-      if (request.method === 'POST' && !requestParser) throw unreadable('send application/json', 415);
+      // A form is what foreign sites can have a browser send without asking first.
+      const isJson = /^application\/(graphql\+)?json *(;|,|$)/.test(request.headers.get('content-type') ?? '');
+      if (request.method === 'POST' && !isJson) throw unreadable('send application/json', 415);
       if (!requestParser) return;
       setRequestParser(async (read) => {
         try {
@@ -107,13 +123,14 @@ function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignI
 }
 
 /** Yoga masks what goes wrong when a document is carried out, but not what is wrong with it. */
-const checkedDocuments = (mask: (error: unknown) => GraphQLError): Plugin => ({
+const checkedDocuments = (limits: DocumentLimits, mask: (error: unknown) => GraphQLError): Plugin => ({
   onParse: ({ setParseFn }) => setParseFn(parseDocument),
-  onValidate:
-    () =>
-    ({ valid, result, setResult }) => {
+  onValidate: ({ setValidationFn }) => {
+    setValidationFn((_schema: unknown, document: DocumentNode) => documentFaults(document, limits));
+    return ({ valid, result, setResult }) => {
       if (!valid) setResult(result.map((error) => mask(error)));
-    },
+    };
+  },
 });
 
 const unreadable = (message: string, status: number): GraphQLError =>

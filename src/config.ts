@@ -3,6 +3,7 @@ import type { KubernetesSettings } from './adapters/kubernetes/kubernetes-cluste
 import type { OidcSettings } from './adapters/oidc/oidc-sign-in.ts';
 import { webhookFormats, type WebhookSettings } from './adapters/webhook/webhook-receiver.ts';
 import { defaultFailFast } from './domain/pod-failures.ts';
+import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
 import type { GraphiqlSettings } from './graphiql/page.ts';
 import type { Limits } from './operations/dependencies.ts';
 
@@ -23,6 +24,7 @@ export type Config = {
   /** Null where GraphiQL is not served. */
   graphiql: GraphiqlSettings | null;
   limits: Limits;
+  edge: EdgeSettings;
   /** Null where nobody outside is told. */
   webhook: (WebhookSettings & { tokenExpiresSoonMinutes: number }) | null;
 };
@@ -42,6 +44,8 @@ const url = (...protocols: string[]) =>
 
 const wholeNumber = (least: number, standard: number) => z.coerce.number().int().min(least).default(standard);
 
+const { documents, connections } = defaultEdge;
+
 const names = z
   .string()
   .transform((value) =>
@@ -55,6 +59,10 @@ const names = z
 /** A bearer of its own, or in the form of Standard Webhooks: 24 bytes and more in base64. */
 const isWebhookSecret = (value: string): boolean =>
   value.startsWith('whsec_') ? /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(value) : value.length >= 32;
+
+/** As a browser writes it: neither a path nor a standard port, and never all of them. */
+const isOrigin = (value: string): boolean =>
+  URL.canParse(value) && /^https?:/.test(value) && new URL(value).origin === value;
 
 /** Whether others on the way could read it. */
 function isExposed(address: string | undefined): boolean {
@@ -81,6 +89,20 @@ const settingsAlone = z.object({
   POLICY_FILE: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   GRAPHIQL: z.enum(['true', 'false']).default('false'),
+  INTROSPECTION: z.enum(['true', 'false']).optional(),
+  DOCUMENT_LEVELS: wholeNumber(1, documents.levels),
+  DOCUMENT_ROOT_FIELDS: wholeNumber(1, documents.rootFields),
+  DOCUMENT_ALIASES: wholeNumber(0, documents.aliases),
+  DOCUMENT_FIELDS: wholeNumber(1, documents.fields),
+  DOCUMENT_NODES: wholeNumber(1, documents.nodes),
+  SUBSCRIPTIONS_PER_CONNECTION: wholeNumber(1, connections.subscriptionsPerConnection),
+  SUBSCRIPTIONS_PER_USER: wholeNumber(1, connections.subscriptionsPerUser),
+  CONNECTIONS_PER_USER: wholeNumber(1, connections.connectionsPerUser),
+  IDLE_CONNECTION_SECONDS: z.coerce.number().int().min(1).max(86_400).default(connections.idleConnectionSeconds),
+  CORS_ORIGINS: names.refine(
+    (origins) => origins?.every(isOrigin) ?? true,
+    'must be origins such as https://desk.example.com, without a path',
+  ),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
   PENDING_TICKET_HOURS: z.coerce.number().positive().default(24),
   TOKEN_ISSUE_SECONDS: wholeNumber(1, 30),
@@ -174,7 +196,29 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
         crashLoopRestarts: settings.CRASH_LOOP_RESTARTS,
       },
     },
+    edge: edgeOf(settings),
     webhook: webhookOf(settings),
+  };
+}
+
+function edgeOf(settings: z.output<typeof environment>): EdgeSettings {
+  return {
+    documents: {
+      levels: settings.DOCUMENT_LEVELS,
+      rootFields: settings.DOCUMENT_ROOT_FIELDS,
+      aliases: settings.DOCUMENT_ALIASES,
+      fields: settings.DOCUMENT_FIELDS,
+      nodes: settings.DOCUMENT_NODES,
+      // GraphiQL is of little use without it.
+      introspection: (settings.INTROSPECTION ?? settings.GRAPHIQL) === 'true',
+    },
+    connections: {
+      subscriptionsPerConnection: settings.SUBSCRIPTIONS_PER_CONNECTION,
+      subscriptionsPerUser: settings.SUBSCRIPTIONS_PER_USER,
+      connectionsPerUser: settings.CONNECTIONS_PER_USER,
+      idleConnectionSeconds: settings.IDLE_CONNECTION_SECONDS,
+    },
+    corsOrigins: settings.CORS_ORIGINS ?? [],
   };
 }
 

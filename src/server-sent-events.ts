@@ -2,6 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { RedeployError } from './domain/errors.ts';
 import type { SignIn } from './domain/sign-in.ts';
+import type { OpenConnections, Release } from './open-connections.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Results = AsyncIterator<ExecutionResult>;
@@ -12,9 +13,11 @@ type Results = AsyncIterator<ExecutionResult>;
  */
 export class EventStreams {
   private readonly open = new Set<EventStream>();
-  private readonly toResult: (error: RedeployError) => ExecutionResult;
+  private readonly connections: OpenConnections;
+  private readonly toResult: (error: unknown) => ExecutionResult;
 
-  constructor(toResult: (error: RedeployError) => ExecutionResult) {
+  constructor(connections: OpenConnections, toResult: (error: unknown) => ExecutionResult) {
+    this.connections = connections;
     this.toResult = toResult;
   }
 
@@ -25,7 +28,12 @@ export class EventStreams {
         const { request, result } = execution;
         if (!result || !(Symbol.asyncIterator in result)) return;
         const results = result[Symbol.asyncIterator]() as Results;
-        execution.setResult(this.follow(results, request.signal, signIns.get(request)!.expiresAt));
+        try {
+          execution.setResult(this.follow(results, request.signal, signIns.get(request)!));
+        } catch (error) {
+          void results.return?.();
+          execution.setResult(this.toResult(error));
+        }
       },
     };
   }
@@ -35,12 +43,14 @@ export class EventStreams {
     for (const stream of this.open) stream.endWith(this.toResult(why));
   }
 
-  private follow(results: Results, connection: AbortSignal, expiresAt: Date): EventStream {
+  private follow(results: Results, connection: AbortSignal, { actor, expiresAt }: SignIn): EventStream {
+    const release: Release = this.connections.openSubscription(actor, 0);
     const cut = (): void => void stream.return();
     const stream = new EventStream(results, () => {
       clearTimeout(expiry);
       connection.removeEventListener('abort', cut);
       this.open.delete(stream);
+      release();
     });
     const expiry = onSignInExpiry(expiresAt, () => {
       const why = new RedeployError('UNAUTHENTICATED', 'the sign-in token has expired', { advice: 'Sign in again.' });

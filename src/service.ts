@@ -64,7 +64,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const follower = new RolloutFollower(deps);
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
   const live = new Live(desk);
-  const app = createApp(desk, live, oidcSignIn(config.oidc), config.graphiql);
+  const app = createApp(desk, live, oidcSignIn(config.oidc), config.graphiql, config.edge);
 
   const serving = new AbortController();
   const watching = new AbortController();

@@ -1,17 +1,26 @@
-import { type DocumentNode, type ExecutionResult, GraphQLError, validate } from 'graphql';
+import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from './domain/errors.ts';
 import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
 import { createContext } from './graphql/context.ts';
-import { parseDocument } from './graphql/documents.ts';
+import { documentFaults, type DocumentLimits, parseDocument } from './graphql/documents.ts';
 import type { Live } from './graphql/live.ts';
 import { schema } from './graphql/schema.ts';
+import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from './operations/dependencies.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 
-type Connection = { socket: WebSocket; signIn?: SignIn; expiry?: NodeJS.Timeout };
+type Connection = {
+  socket: WebSocket;
+  signIn?: SignIn;
+  expiry?: NodeJS.Timeout;
+  idle?: NodeJS.Timeout;
+  leave?: Release;
+  /** By the payload that asked: an id is free again before its subscription has ended. */
+  subscriptions: Map<object, Release>;
+};
 type Options = ServerOptions<Record<string, unknown>, Connection>;
 
 /** A socket that has not answered a ping by the next one is gone. */
@@ -49,7 +58,7 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
             });
           }),
       },
-      { socket },
+      { socket, subscriptions: new Map() },
     );
     socket.once('close', (code, reason) => {
       clearInterval(pings);
@@ -68,14 +77,38 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
   }, pingMs);
 }
 
+type WebSocketSettings = {
+  desk: Desk;
+  live: Live;
+  verifySignIn: VerifySignIn;
+  mask: (error: unknown) => GraphQLError;
+  connections: OpenConnections;
+  documents: DocumentLimits;
+};
+
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
-export function webSocketOptions(
-  desk: Desk,
-  live: Live,
-  verifySignIn: VerifySignIn,
-  mask: (error: unknown) => GraphQLError,
-): Options {
+export function webSocketOptions({
+  desk,
+  live,
+  verifySignIn,
+  mask,
+  connections,
+  documents,
+}: WebSocketSettings): Options {
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
+  const waitForSubscription = (extra: Connection): void => {
+    clearTimeout(extra.idle);
+    if (!isOpen(extra.socket) || extra.subscriptions.size > 0) return;
+    extra.idle = setTimeout(
+      () => closeWith(extra.socket, 1001, 'no subscription for too long'),
+      connections.limits.idleConnectionSeconds * 1000,
+    );
+  };
+  const release = (extra: Connection, payload: object): void => {
+    extra.subscriptions.get(payload)?.();
+    extra.subscriptions.delete(payload);
+    waitForSubscription(extra);
+  };
   return {
     connectionInitWaitTimeout: 5_000,
     onConnect: async ({ connectionParams, extra }) => {
@@ -88,22 +121,48 @@ export function webSocketOptions(
       }
       // Gone meanwhile: nobody would stop the timer.
       if (!isOpen(extra.socket)) return false;
+      try {
+        extra.leave = connections.openConnection(extra.signIn.actor);
+      } catch (error) {
+        closeWith(extra.socket, tryAgainLater, mask(error).message);
+        return false;
+      }
       extra.expiry = closeAt(extra.socket, extra.signIn.expiresAt);
+      waitForSubscription(extra);
       return true;
     },
-    onClose: ({ extra }) => clearTimeout(extra.expiry),
+    onClose: ({ extra }) => {
+      clearTimeout(extra.expiry);
+      clearTimeout(extra.idle);
+      for (const end of extra.subscriptions.values()) end();
+      extra.leave?.();
+    },
     // Parsed and validated here: graphql-ws itself ends the whole connection over a syntax error.
-    onSubscribe: ({ extra }, _id, { query, operationName, variables }) => {
+    onSubscribe: ({ extra }, _id, payload) => {
+      const { query, operationName, variables } = payload;
       // A socket that is being closed still hands on what comes in, also after the sign-in has run out.
       if (!isOpen(extra.socket)) return [new GraphQLError('the connection is closing')];
       const parsed = tryToParse(query);
       if (parsed instanceof GraphQLError) return [parsed];
-      const faults = validate(schema, parsed);
+      const faults = documentFaults(parsed, documents);
       if (faults.length > 0) return faults;
+      if (getOperationAST(parsed, operationName)?.operation === 'subscription') {
+        try {
+          const { subscriptions, signIn } = extra;
+          subscriptions.set(payload, connections.openSubscription(signIn!.actor, subscriptions.size));
+          clearTimeout(extra.idle);
+        } catch (error) {
+          return [mask(error)];
+        }
+      } else waitForSubscription(extra);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
       return { schema, document: parsed, operationName, variableValues: variables, contextValue };
     },
-    onError: (_ctx, _id, _payload, errors) => maskAll(errors),
+    onError: ({ extra }, _id, payload, errors) => {
+      release(extra, payload);
+      return maskAll(errors);
+    },
+    onComplete: ({ extra }, _id, payload) => release(extra, payload),
     onNext: (_ctx, _id, _payload, _args, result): ExecutionResult | undefined =>
       result.errors ? { ...(result as ExecutionResult), errors: maskAll(result.errors) } : undefined,
   };
@@ -120,10 +179,12 @@ function tryToParse(query: string): DocumentNode | GraphQLError {
 
 const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
 
-/** 1013 Try again later: clients come back by themselves. */
+/** Clients come back by themselves. */
+const tryAgainLater = 1013;
+
 function refusalCode(error: unknown, authorization: unknown): number {
   if (!(error instanceof RedeployError)) return CloseCode.InternalServerError;
-  if (error.code === 'UNAVAILABLE') return 1013;
+  if (error.code === 'UNAVAILABLE') return tryAgainLater;
   return authorization === undefined || authorization === null ? CloseCode.Unauthorized : CloseCode.Forbidden;
 }
 

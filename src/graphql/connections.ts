@@ -10,12 +10,14 @@ export const keysetConnection = <Row>(
 ): ReturnType<typeof resolveCursorConnection<Promise<Row[]>>> => {
   requirePageSize(args);
   return resolveCursorConnection<Promise<Row[]>>(
-    { args, toCursor: cursorOf, maxSize: largestPage },
+    { args, toCursor: cursorOf, defaultSize: standardPage, maxSize: largestPage },
     ({ before, after, limit, inverted }) => load({ before: before ?? null, after: after ?? null, limit, inverted }),
   );
 };
 
-const largestPage = 100;
+export const largestPage = 100;
+/** Where neither first nor last is given; Relay's plugin has it so. */
+export const standardPage = 20;
 
 function requirePageSize({ first, last }: DefaultConnectionArguments): void {
   for (const [name, size] of [

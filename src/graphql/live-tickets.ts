@@ -106,6 +106,8 @@ export class LiveTickets {
         // Before the read: what is heard of meanwhile may be newer than what it finds.
         for (const id of ids) this.changed.delete(id);
         for (const ticket of await ticketsAmong(this.desk, ids)) {
+          // Heard of twice: whoever subscribed in between asked for what comes from now on.
+          if (this.handedOn.has(ticket.id, ticket.auditSequence)) continue;
           this.handedOn.note(ticket.id, ticket.auditSequence);
           for (const stream of this.streams) stream.take(ticket);
         }

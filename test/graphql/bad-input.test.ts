@@ -247,8 +247,8 @@ describe('bodies', () => {
     { type: 'text/plain', status: 415 },
     { type: 'multipart/form-data; boundary=x', status: 415 },
     { type: '', status: 415 },
-    { type: 'application/x-www-form-urlencoded', status: 400 },
-    { type: 'application/graphql', status: 400 },
+    { type: 'application/x-www-form-urlencoded', status: 415 },
+    { type: 'application/graphql', status: 415 },
   ])('the content type "$type" is a coded $status', async ({ type, status }) => {
     const answer = await post('variables=%7Bnonsense', { 'content-type': type });
     expectCoded(answer);
