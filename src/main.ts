@@ -1,4 +1,4 @@
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig } from './settings/config.ts';
 import { createLogger } from './logger.ts';
 import { startService } from './service.ts';
 

@@ -12,9 +12,9 @@ import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
 import { WebhookReceiver } from './adapters/webhook/webhook-receiver.ts';
-import { createApp } from './app.ts';
-import { loadApplications, register, registerLater } from './applications-file.ts';
-import { type Config, ConfigError } from './config.ts';
+import { createApp } from './http/app.ts';
+import { loadApplications, register, registerLater } from './settings/applications-file.ts';
+import { type Config, ConfigError } from './settings/config.ts';
 import { Live } from './graphql/live.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
 import { expiringTokensSweep } from './operations/expiring-tokens.ts';
@@ -25,7 +25,7 @@ import { resumeApprovedTickets } from './operations/issue-tokens.ts';
 import { tidyOutbox } from './operations/outbox.ts';
 import { sendNotifications } from './operations/outbox-sending.ts';
 import { RolloutFollower } from './operations/rollout-follower.ts';
-import { loadPolicies } from './policy-file.ts';
+import { loadPolicies } from './settings/policy-file.ts';
 
 export type Service = {
   url: string;

@@ -14,30 +14,11 @@ const rooms: Record<string, readonly string[]> = {
   logger: [],
   documents: [],
   graphiql: ['documents'],
-  config: ['domain', 'operations', 'adapters', 'edge-settings', 'graphiql'],
-  'sign-in-expiry': [],
-  'open-connections': ['domain'],
-  'edge-settings': ['graphql', 'open-connections'],
-  'browser-safety': [],
-  'server-sent-events': ['domain', 'open-connections', 'sign-in-expiry'],
-  'web-sockets': ['domain', 'operations', 'graphql', 'open-connections', 'sign-in-expiry'],
-  app: [
-    'domain',
-    'operations',
-    'browser-safety',
-    'edge-settings',
-    'graphiql',
-    'graphql',
-    'open-connections',
-    'rest',
-    'server-sent-events',
-    'web-sockets',
-  ],
-  'applications-file': ['domain', 'operations', 'config'],
-  'policy-file': ['domain', 'config'],
-  service: ['domain', 'operations', 'graphql', 'adapters', 'config', 'applications-file', 'policy-file', 'app'],
-  main: ['config', 'logger', 'service'],
-  sandbox: ['config', 'logger', 'service', 'documents'],
+  http: ['domain', 'operations', 'graphiql', 'graphql', 'rest'],
+  settings: ['domain', 'operations', 'adapters', 'graphiql', 'http'],
+  service: ['domain', 'operations', 'graphql', 'adapters', 'settings', 'http'],
+  main: ['settings', 'logger', 'service'],
+  sandbox: ['settings', 'logger', 'service', 'documents'],
 };
 
 /** Where a technology is known; nowhere else. The sandbox, which plays the outside, may know all of them. */
@@ -49,13 +30,13 @@ const technologies: Record<string, readonly string[]> = {
   '@mikro-orm/postgresql': ['adapters/database', 'operations'],
   '@pothos': ['graphql'],
   dataloader: ['graphql'],
-  graphql: ['graphql', 'app.ts', 'server-sent-events.ts', 'web-sockets.ts'],
-  'graphql-ws': ['app.ts', 'web-sockets.ts'],
-  'graphql-yoga': ['app.ts', 'server-sent-events.ts'],
+  graphql: ['graphql', 'http'],
+  'graphql-ws': ['http'],
+  'graphql-yoga': ['http'],
   ioredis: ['adapters/redis'],
   jose: ['adapters/oidc'],
   undici: ['adapters/kubernetes', 'adapters/webhook'],
-  ws: ['app.ts', 'web-sockets.ts'],
+  ws: ['http'],
 };
 
 const filesUnder = (folder: string): string[] =>
@@ -74,7 +55,7 @@ const importsOf = (file: string): string[] =>
     ([, named, dynamic]) => (named ?? dynamic)!,
   );
 
-/** src/graphql/ticket.ts → graphql; src/app.ts → app. */
+/** src/graphql/ticket.ts → graphql; src/service.ts → service. */
 const roomOf = (file: string): string => file.split('/')[1]!.replace(/\.ts$/, '');
 
 const ownImports = sources.flatMap((from) =>

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../src/config.ts';
+import { ConfigError, readConfig } from '../src/settings/config.ts';
 import { type Service, startService } from '../src/service.ts';
 import { createTestDatabase } from './support/database.ts';
 import { isListening } from './support/listeners.ts';

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { readConfig } from '../config.ts';
+import { readConfig } from '../settings/config.ts';
 import { type Service, startService } from '../service.ts';
 import { startSimulatedCluster } from './cluster/simulated-cluster.ts';
 import { registerGuideApplications } from './guide-applications.ts';

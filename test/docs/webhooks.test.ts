@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cloudEvent } from '../../src/adapters/webhook/cloud-event.ts';
 import { WebhookReceiver } from '../../src/adapters/webhook/webhook-receiver.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { notificationTypes } from '../../src/domain/notifications.ts';
 import { newMessage } from '../support/messages.ts';
 import { type Delivery, TestReceiver } from '../support/receiver.ts';

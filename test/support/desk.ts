@@ -9,7 +9,7 @@ import { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
 import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from '../../src/adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import type { ApprovalPolicy } from '../../src/domain/approval-policy.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import type { Ticket } from '../../src/domain/ticket.ts';

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { createApp } from '../../src/app.ts';
+import { createApp } from '../../src/http/app.ts';
 import type { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
 import type { RolloutEvent, RolloutEvents, RolloutState, RolloutStatus } from '../../src/domain/rollout.ts';
 import { RedeployError } from '../../src/domain/errors.ts';

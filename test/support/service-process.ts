@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { startService } from '../../src/service.ts';
 
 /** A service in a process of its own that never calls process.exit: it ends when nothing of it is left. */

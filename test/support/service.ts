@@ -2,7 +2,7 @@ import { createClient, type Client } from 'graphql-ws';
 import { type Logger, pino } from 'pino';
 import { inject } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/settings/config.ts';
 import { type Issuer, startIssuer } from '../../src/sandbox/issuer.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { openTestCluster, type TestCluster } from './cluster.ts';

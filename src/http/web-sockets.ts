@@ -2,14 +2,14 @@ import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError 
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { RedeployError } from './domain/errors.ts';
-import type { SignIn, VerifySignIn } from './domain/sign-in.ts';
-import { createContext } from './graphql/context.ts';
-import { documentFaults, type DocumentLimits, parseDocument } from './graphql/documents.ts';
-import type { Live } from './graphql/live.ts';
-import { schema } from './graphql/schema.ts';
+import { RedeployError } from '../domain/errors.ts';
+import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
+import { createContext } from '../graphql/context.ts';
+import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
+import type { Live } from '../graphql/live.ts';
+import { schema } from '../graphql/schema.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
-import type { Desk } from './operations/dependencies.ts';
+import type { Desk } from '../operations/dependencies.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = {

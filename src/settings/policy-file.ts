@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
-import type { ApprovalPolicy } from './domain/approval-policy.ts';
+import type { ApprovalPolicy } from '../domain/approval-policy.ts';
 
 const name = z.string('must be a string').trim().min(1, 'must not be empty').max(253);
 const wholeNumber = (least: number, most: number) =>

@@ -1,4 +1,4 @@
-import type { DocumentLimits } from './graphql/documents.ts';
+import type { DocumentLimits } from '../graphql/documents.ts';
 import type { ConnectionLimits } from './open-connections.ts';
 
 /** What is let in from outside, before anything is asked of the desk. */

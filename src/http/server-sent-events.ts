@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { RedeployError } from './domain/errors.ts';
-import type { SignIn } from './domain/sign-in.ts';
+import { RedeployError } from '../domain/errors.ts';
+import type { SignIn } from '../domain/sign-in.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConfigError } from '../src/config.ts';
-import { applyPolicies, requiredApprovals, tokenUsesFor } from '../src/domain/approval-policy.ts';
-import { loadPolicies } from '../src/policy-file.ts';
-import { policyWith, requiredIn, tagsOf } from './support/policies.ts';
-import { openTestServices } from './support/service.ts';
+import { ConfigError } from '../../src/settings/config.ts';
+import { applyPolicies, requiredApprovals, tokenUsesFor } from '../../src/domain/approval-policy.ts';
+import { loadPolicies } from '../../src/settings/policy-file.ts';
+import { policyWith, requiredIn, tagsOf } from '../support/policies.ts';
+import { openTestServices } from '../support/service.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -116,7 +116,7 @@ policies:
 });
 
 test('the example in the documents is one', async () => {
-  const policies = await loadPolicies(join(import.meta.dirname, '../docs/policy.example.yaml'));
+  const policies = await loadPolicies(join(import.meta.dirname, '../../docs/policy.example.yaml'));
   const applied = (tags: Record<string, string>) => applyPolicies(policies, [tagsOf(tags)], 15);
   const production = applied({ env: 'production', critical: 'true' });
   expect(requiredApprovals(production)).toEqual(requiredIn('2, 1 of platform|sre'));

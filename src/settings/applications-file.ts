@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { ConfigError } from './config.ts';
-import { RedeployError } from './domain/errors.ts';
-import { registerApplications, type Registration } from './operations/applications.ts';
-import type { Dependencies } from './operations/dependencies.ts';
-import { readApplicationsFile } from './operations/inputs.ts';
+import { RedeployError } from '../domain/errors.ts';
+import { registerApplications, type Registration } from '../operations/applications.ts';
+import type { Dependencies } from '../operations/dependencies.ts';
+import { readApplicationsFile } from '../operations/inputs.ts';
 
 /** What a file asks to be registered. */
 export type ApplicationsFile = { file: string; registrations: Registration[] };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { getIntrospectionQuery, parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { documentFaults } from '../../src/graphql/documents.ts';
-import { defaultEdge } from '../../src/edge-settings.ts';
+import { defaultEdge } from '../../src/http/edge-settings.ts';
 import type { Service } from '../../src/service.ts';
 import { ask, openTestServices, type TestServices } from '../support/service.ts';
 import { WireClient } from '../support/wire-client.ts';

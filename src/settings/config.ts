@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { KubernetesSettings } from './adapters/kubernetes/kubernetes-clusters.ts';
-import type { OidcSettings } from './adapters/oidc/oidc-sign-in.ts';
-import { webhookFormats, type WebhookSettings } from './adapters/webhook/webhook-receiver.ts';
-import { defaultFailFast } from './domain/pod-failures.ts';
-import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
-import type { GraphiqlSettings } from './graphiql/page.ts';
-import type { Limits } from './operations/dependencies.ts';
+import type { KubernetesSettings } from '../adapters/kubernetes/kubernetes-clusters.ts';
+import type { OidcSettings } from '../adapters/oidc/oidc-sign-in.ts';
+import { webhookFormats, type WebhookSettings } from '../adapters/webhook/webhook-receiver.ts';
+import { defaultFailFast } from '../domain/pod-failures.ts';
+import { defaultEdge, type EdgeSettings } from '../http/edge-settings.ts';
+import type { GraphiqlSettings } from '../graphiql/page.ts';
+import type { Limits } from '../operations/dependencies.ts';
 
 export type Config = {
   host: string;

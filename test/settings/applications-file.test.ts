@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadApplications } from '../src/applications-file.ts';
-import { ConfigError } from '../src/config.ts';
-import { openTestServices, type TestServices } from './support/service.ts';
-import { Story } from './support/story.ts';
-import { until } from './support/wait.ts';
+import { loadApplications } from '../../src/settings/applications-file.ts';
+import { ConfigError } from '../../src/settings/config.ts';
+import { openTestServices, type TestServices } from '../support/service.ts';
+import { Story } from '../support/story.ts';
+import { until } from '../support/wait.ts';
 
 let services: TestServices;
 let folder: string;

@@ -1,5 +1,5 @@
-import { RedeployError } from './domain/errors.ts';
-import type { Person } from './domain/person.ts';
+import { RedeployError } from '../domain/errors.ts';
+import type { Person } from '../domain/person.ts';
 
 /** Of what is open at this replica. */
 export type ConnectionLimits = {
