@@ -99,7 +99,7 @@ test('tickets are told as they change', async () => {
   const { desk } = replica.replica;
   const { ticketNo } = await ticketFor(desk, await registeredApplication(desk));
   await until('the ticket is told', () => stream.results.length > 0);
-  await approve(desk, carol, { ticketNo });
+  expect(await approve(desk, carol, { ticketNo })).toMatchObject({ status: 'AUTHORIZED' });
   const last = () => stream.results.at(-1)?.data?.['ticketChanged'];
   await until('its approval is told', () => (last() as { status: string }).status === 'AUTHORIZED');
   expect(last()).toMatchObject({ ticketNo });
