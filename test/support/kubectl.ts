@@ -31,13 +31,19 @@ export async function requireKubectl(): Promise<void> {
 export const distinct = (lines: readonly string[]): string[] =>
   lines.filter((line, index) => line !== lines[index - 1]);
 
-/** Ours in order, each marked where kubectl said it, too; and what kubectl said that is not among ours in this order. */
+/** Side by side, in order; and what kubectl said that is not among ours at that place. */
 export function compareLines(theirs: readonly string[], ours: readonly string[]): { shown: string; missing: string[] } {
   const left = [...theirs];
-  const shown = ours.map((line) => {
-    const isTheirs = line === left[0];
-    if (isTheirs) left.shift();
-    return `  ${isTheirs ? 'kubectl' : '       '} ours  ${line}`;
-  });
-  return { shown: shown.join('\n'), missing: left };
+  const missing: string[] = [];
+  const shown: string[] = [];
+  for (const line of ours) {
+    const place = left.indexOf(line);
+    for (const passed of left.splice(0, Math.max(place, 0))) {
+      missing.push(passed);
+      shown.push(`  kubectl       ${passed}`);
+    }
+    if (place >= 0) left.shift();
+    shown.push(`  ${place >= 0 ? 'kubectl' : '       '} ours  ${line}`);
+  }
+  return { shown: shown.join('\n'), missing: [...missing, ...left] };
 }
