@@ -1,3 +1,4 @@
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { registerApplication } from '../../src/operations/applications.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
@@ -109,6 +110,40 @@ describe('handing over', () => {
     }
     expect(await recordsOf(world, name, 'OPERATION_TAKE_OVER')).toHaveLength(20);
     for (const one of names) expect(await generationOf({ namespace, name: one })).toBe(2);
+  });
+});
+
+describe('while no replica runs', () => {
+  test("Kubernetes' deadline that passes is seen by the next one", async () => {
+    const application = await unready();
+    const { name, namespace } = application;
+    await world.cluster.api.apps.patchNamespacedDeployment(
+      { namespace, name, body: { spec: { progressDeadlineSeconds: 1 } } },
+      setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+    );
+    const first = await openFollower();
+    const operation = await start(first, application);
+    await first.stop();
+    await until('the deadline has passed', async () => {
+      const { status } = await world.cluster.api.apps.readNamespacedDeploymentStatus({ namespace, name });
+      return status?.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded');
+    });
+    await openFollower();
+    expect(await untilEnded(creator.desk, operation)).toMatchObject({
+      rolloutStatus: 'TIMED_OUT',
+      errorMessage: `deployment "${name}" exceeded its progress deadline`,
+    });
+  });
+
+  test('our own time-out that passes is seen by the next one', async () => {
+    const first = await openFollower();
+    const operation = await start(first, await unready());
+    await first.stop();
+    await world.sql(`update operation set landed_at = landed_at - interval '1 hour' where id = ?`, [operation.id]);
+    await openFollower();
+    const { rolloutStatus, errorMessage } = await untilEnded(creator.desk, operation);
+    expect(rolloutStatus).toBe('TIMED_OUT');
+    expect(errorMessage).toMatch(/^not finished after 900 seconds: /);
   });
 });
 
