@@ -101,3 +101,17 @@ export async function reseal(em: EntityManager, keys: SigningKeys | null): Promi
     before = checkpoint;
   }
 }
+
+/** The record as it is exported, line by line: the records, then every checkpoint. */
+export async function exportLines(em: EntityManager): Promise<string[]> {
+  const rows = await em.execute<(Omit<Row, 'at'> & { at: string })[]>(
+    `select id, ticket_id as "ticketId", sequence, level, kind, at, issuer, subject, username, address, ticket_no as "ticketNo",
+            application_name as "applicationName", operation_id as "operationId", cluster, namespace, message, data,
+            previous_hash as "previousHash", hash
+     from audit_record order by id`,
+  );
+  return [
+    ...rows.map(({ at, ...row }) => JSON.stringify({ ...row, at: new Date(at).toISOString() })),
+    ...(await allSeals(em)).map((checkpoint) => JSON.stringify({ checkpoint })),
+  ];
+}
