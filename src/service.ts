@@ -28,6 +28,7 @@ import { resumeApprovedTickets } from './operations/issue-tokens.ts';
 import { tidyOutbox } from './operations/outbox.ts';
 import { sendNotifications } from './operations/outbox-sending.ts';
 import { RolloutFollower } from './operations/rollout-follower.ts';
+import { lostCopiesSweep } from './operations/token-copies.ts';
 import { loadPolicies } from './settings/policy-file.ts';
 import { loadSigningKeys } from './settings/signing-keys.ts';
 
@@ -79,7 +80,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const watches = clusters.run(watching.signal);
   // Apart, so that a cluster that does not answer keeps no token waiting.
   const sweeps = [
-    sweep(desk, [resumeApprovedTickets, sweepExpiries], serving.signal),
+    sweep(desk, [resumeApprovedTickets, sweepExpiries, lostCopiesSweep()], serving.signal),
     sweep(desk, [rolloutAnnouncer(), recordLateSuccesses], serving.signal),
     sweep(desk, [auditSealer(sealSeconds, auditKeys)], serving.signal),
     ...(checkpoints ? [sweep(desk, [checkpointKeeper(checkpoints)], serving.signal)] : []),

@@ -56,11 +56,12 @@ export async function startSystemPostgres(bin: string): Promise<SystemPostgres> 
   const urlOf = (database: string, role: string) => `postgresql://${role}@127.0.0.1:${port}/${database}`;
   const asSuperuser = async (sql: string): Promise<boolean> => {
     const orm = openDatabase(urlOf('postgres', 'postgres'), 1);
-    return orm.em
-      .fork()
-      .execute(sql)
-      .then(() => true)
-      .finally(() => orm.close(true));
+    try {
+      await orm.em.fork().execute(sql);
+      return true;
+    } finally {
+      await orm.close(true);
+    }
   };
   await server.ready(() => asSuperuser('select 1').catch(() => false));
   await asSuperuser('create role cratos_owner login createdb; create role cratos_service login');
