@@ -18,6 +18,8 @@ const rooms: Record<string, readonly string[]> = {
   settings: ['domain', 'operations', 'adapters', 'graphiql', 'http'],
   service: ['domain', 'operations', 'graphql', 'adapters', 'settings', 'http'],
   main: ['settings', 'logger', 'service'],
+  'verify-audit': ['domain', 'operations', 'adapters'],
+  'prune-audit': ['operations', 'adapters'],
   sandbox: ['settings', 'logger', 'service', 'documents'],
 };
 
@@ -112,7 +114,13 @@ describe('each technology is known in its own place', () => {
 });
 
 test('only the commands read the environment, and only they exit', () => {
-  const commands = ['src/main.ts', 'src/sandbox/main.ts', 'src/sandbox/story.ts'];
+  const commands = [
+    'src/main.ts',
+    'src/verify-audit.ts',
+    'src/prune-audit.ts',
+    'src/sandbox/main.ts',
+    'src/sandbox/story.ts',
+  ];
   const astray = sources.filter((file) => /\bprocess\.(env|exit)\b|'(node:)?process'/.test(textOf(file)));
   expect(astray.filter((file) => !commands.includes(file))).toEqual([]);
 });

@@ -74,6 +74,10 @@ export type AuditData = {
     generation: number;
     resourceVersion: string;
     restartedAt: string | null;
+    /** What stood there before, and what stands there now; absent in records from before they were told. */
+    resourceVersionBefore?: string | null;
+    imageBefore?: string;
+    imageAfter?: string;
   };
   DEPLOYMENT_CREATE: { deploymentName: string; generation: number; resourceVersion: string };
   REPLICASET_CREATE: { replicaSet: string; revision: number };
@@ -95,9 +99,40 @@ export type AuditData = {
     imageRepositories?: string[];
     manifestHash?: string | null;
     isNew: boolean;
+    /** What was registered until then; absent in records from before it was told. */
+    registrationBefore?: RegistrationFact | null;
   };
-  APPLICATION_UNREGISTER: { reason: string | null };
+  /** `registrationBefore` is absent in records from before it was told. */
+  APPLICATION_UNREGISTER: { reason: string | null; registrationBefore?: RegistrationFact };
   REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
+  /** `filter` as it was asked for; of the records that went out the ids of the first and the last, and how many they are. */
+  AUDIT_EXPORT: {
+    format: string;
+    filter: object | null;
+    firstRecord: string | null;
+    lastRecord: string | null;
+    records: number;
+  };
+  /** Every record through this one, with all seals through this one, is gone from the database. `by`: the database's role. */
+  AUDIT_PRUNE: {
+    throughRecord: number;
+    throughSeal: number;
+    recordedBefore: string;
+    records: number;
+    by: string;
+    reason: string;
+  };
+  /** Checkpoints are signed with another key from then on; null: with none. */
+  AUDIT_KEY_CHANGE: { keyId: string | null; previousKeyId: string | null };
+};
+
+/** An application as it stands in the registry. */
+export type RegistrationFact = {
+  businessTags: BusinessTag[];
+  owners: Owners;
+  targets: Target[];
+  imageRepositories: string[];
+  manifestHash: string | null;
 };
 
 export type AuditKind = keyof AuditData;
@@ -139,6 +174,9 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   APPLICATION_REGISTER: 'SERVICE',
   APPLICATION_UNREGISTER: 'SERVICE',
   REQUEST_REFUSE: 'SERVICE',
+  AUDIT_EXPORT: 'SERVICE',
+  AUDIT_PRUNE: 'SERVICE',
+  AUDIT_KEY_CHANGE: 'SERVICE',
 };
 export const auditKinds = Object.keys(auditKindLevels) as AuditKind[];
 
@@ -190,6 +228,11 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
     `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
   APPLICATION_UNREGISTER: (d, s) => `application ${s} unregistered${d.reason ? `: ${d.reason}` : ''}`,
   REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
+  AUDIT_EXPORT: (d) => `exported ${d.records} records as ${d.format}`,
+  AUDIT_PRUNE: (d) =>
+    `${d.by} pruned ${d.records} records, through ${d.throughRecord} of seal ${d.throughSeal}: ${d.reason}`,
+  AUDIT_KEY_CHANGE: (d) =>
+    d.keyId === null ? 'checkpoints are not signed any more' : `checkpoints are signed with key ${d.keyId}`,
 };
 
 /** One readable sentence without its subject: who and what stand beside it. */

@@ -5,6 +5,14 @@ import { canonicalHash } from './canonical-hash.ts';
 const AuditRecordSchema = defineEntity({
   name: 'AuditRecord',
   uniques: [{ properties: ['ticketId', 'sequence'], name: 'audit_record_chain_unique' }],
+  indexes: [
+    // What the record says of itself, and is looked up without a time.
+    {
+      properties: ['id'],
+      name: 'audit_record_own_index',
+      where: `kind in ('AUDIT_PRUNE', 'AUDIT_KEY_CHANGE')`,
+    },
+  ],
   properties: {
     id: p.bigint().primary().autoincrement(),
     ticketId: p.integer().nullable(),
@@ -17,6 +25,8 @@ const AuditRecordSchema = defineEntity({
     subject: p.text().nullable(),
     /** Whose act it was; null for the service's own. */
     username: p.text().nullable(),
+    /** From where it was asked for; null for the service's own, and where it is not known. */
+    address: p.text().nullable(),
     ticketNo: p.text().nullable(),
     applicationName: p.text().nullable(),
     operationId: p.uuid().nullable().index('audit_record_operation_index'),
@@ -42,6 +52,7 @@ export type AuditContent = {
   issuer: string | null;
   subject: string | null;
   username: string | null;
+  address: string | null;
   ticketNo: string | null;
   applicationName: string | null;
   operationId: string | null;
@@ -54,10 +65,11 @@ export type AuditContent = {
 
 /**
  * SHA-256 over the record's canonical JSON (RFC 8785), the hash of the one before it in the ticket included,
- * so that a record cannot be altered, left out or moved without every later hash telling.
+ * so that a record cannot be altered, left out or moved without every later hash telling. Records from before
+ * addresses were kept have their old hashes: one that is null is left out.
  */
-export function hashAuditRecord(content: AuditContent): string {
-  return canonicalHash({ ...content, at: content.at.toISOString() });
+export function hashAuditRecord({ address, ...content }: AuditContent): string {
+  return canonicalHash({ ...content, at: content.at.toISOString(), ...(address === null ? {} : { address }) });
 }
 
 const RefusalTallySchema = defineEntity({

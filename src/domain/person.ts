@@ -1,5 +1,11 @@
 /** Someone who signed in. Issuer and subject tell people apart; the username is for reading and may change hands. */
-export type Person = { issuer: string; subject: string; username: string };
+export type Person = {
+  issuer: string;
+  subject: string;
+  username: string;
+  /** From where this person asks at this moment, where that is known. */
+  address?: string | null;
+};
 
 export const roles = ['APPLICATION_DEPLOYER', 'APPROVER', 'AUDITOR', 'ADMIN', 'BREAK_GLASS'] as const;
 export type Role = (typeof roles)[number];

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { Application, type BusinessTag } from '../domain/application.ts';
+import type { RegistrationFact } from '../domain/audit-facts.ts';
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
@@ -59,24 +60,27 @@ async function storeApplications(
   const store = () =>
     inTransaction(deps, async (em, now) => {
       await requireFree(em, registrations);
-      const changed: { application: Application; targets: Target[]; isNew: boolean }[] = [];
+      const changed: { application: Application; targets: Target[]; registrationBefore: RegistrationFact | null }[] =
+        [];
       for (const { targets, ...registration } of registrations) {
         const before = await em.findOne(Application, { name: registration.name }, { populate: ['targets'] });
         const { name: _, ...wanted } = registration;
         if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { ...wanted, targets })) continue;
+        const registrationBefore = before && registrationFact(registrationOf(before));
         const application = before ?? em.create(Application, { ...registration, createdAt: now, updatedAt: now });
         // Not em.assign, which would merge a manifest with the one before.
         Object.assign(application, wanted, { updatedAt: now });
         application.targets.removeAll();
-        changed.push({ application, targets, isNew: before === null });
+        changed.push({ application, targets, registrationBefore });
       }
       await em.flush(); // the old targets go before the new ones come: one may stay, or go to another application
-      for (const { application, targets, isNew } of changed) {
-        const { name: applicationName, businessTags, owners, imageRepositories, manifest } = application;
-        const manifestHash = manifest ? canonicalHash(manifest) : null;
+      for (const { application, targets, registrationBefore } of changed) {
+        const { name: applicationName } = application;
+        const registration = registrationFact({ ...registrationOf(application), targets });
+        const isNew = registrationBefore === null;
         em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
         recordFacts(em, null, by, now, { applicationName }, [
-          { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, imageRepositories, manifestHash, isNew },
+          { kind: 'APPLICATION_REGISTER', ...registration, isNew, registrationBefore },
         ]);
       }
       return changed.map(({ application }) => application);
@@ -132,6 +136,11 @@ const registrationOf = ({ businessTags, owners, manifest, imageRepositories, tar
   targets: targets.map((target) => target.toTarget()),
 });
 
+const registrationFact = ({ manifest, ...registration }: ReturnType<typeof registrationOf>): RegistrationFact => ({
+  ...registration,
+  manifestHash: manifest ? canonicalHash(manifest) : null,
+});
+
 /**
  * Takes an application out of the registry. Only ADMIN. Its tickets and operations stay in the record; nobody can
  * redeploy it any more, live tokens notwithstanding. Answers with what was registered.
@@ -148,7 +157,10 @@ export async function unregisterApplication(
     if (!application) throw applicationNotFound(name);
     await em.populate(application, ['targets']);
     await em.execute('delete from application where id = ?', [application.id]);
-    recordFacts(em, null, actor, now, { applicationName: name }, [{ kind: 'APPLICATION_UNREGISTER', reason }]);
+    const registrationBefore = registrationFact(registrationOf(application));
+    recordFacts(em, null, actor, now, { applicationName: name }, [
+      { kind: 'APPLICATION_UNREGISTER', reason, registrationBefore },
+    ]);
     const { id, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt } = application;
     const lastTargets = application.targets.map((target) => target.toTarget());
     return { id, name, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt, lastTargets };

@@ -1,6 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import type { ApprovalPolicy } from '../domain/approval-policy.ts';
+import type { SigningKeys } from '../domain/checkpoint-signature.ts';
 import type { Clusters } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
@@ -35,6 +36,8 @@ export type Dependencies = {
   /** Of the policy file; empty where the built-in ones hold alone. */
   policies: readonly ApprovalPolicy[];
   log: Logger;
+  /** With which checkpoints are signed; without them they are not. */
+  auditKeys?: SigningKeys | null;
   /** Whether notifications have a receiver; without one the outbox stays empty. */
   notifies?: boolean;
   /** Names this process among the replicas. */

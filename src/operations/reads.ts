@@ -90,7 +90,7 @@ export const operationRows: RowList<OperationRow> = {
 
 const auditColumns = [
   ...(['id', 'sequence', 'level', 'kind', 'at', 'username', 'ticketNo', 'applicationName', 'operationId'] as const),
-  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash', 'ticketId'] as const),
+  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash', 'ticketId', 'address'] as const),
 ] as const;
 export type AuditRow = {
   id: string;
@@ -100,6 +100,7 @@ export type AuditRow = {
   kind: AuditKind;
   at: Date;
   username: string | null;
+  address: string | null;
   ticketNo: string | null;
   applicationName: string | null;
   operationId: string | null;

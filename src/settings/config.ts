@@ -25,8 +25,18 @@ export type Config = {
   graphiql: GraphiqlSettings | null;
   limits: Limits;
   edge: EdgeSettings;
+  audit: AuditSettings;
   /** Null where nobody outside is told. */
   webhook: (WebhookSettings & { tokenExpiresSoonMinutes: number }) | null;
+};
+
+export type AuditSettings = {
+  /** Records are sealed so often. */
+  sealSeconds: number;
+  /** With what checkpoints are signed; null where they are not. */
+  signingKeyFile: string | null;
+  /** Where checkpoints are kept beside the log; null for nowhere. */
+  checkpointFile: string | null;
 };
 
 /** The settings as they stand in the environment cannot be used; says everything that is wrong with them. */
@@ -117,6 +127,9 @@ const settingsAlone = z.object({
   PULL_ERROR_SECONDS: wholeNumber(0, defaultFailFast.pullErrorSeconds),
   CONFIG_ERROR_SECONDS: wholeNumber(0, defaultFailFast.configErrorSeconds),
   CRASH_LOOP_RESTARTS: wholeNumber(1, defaultFailFast.crashLoopRestarts),
+  AUDIT_SEAL_SECONDS: wholeNumber(1, 15),
+  AUDIT_SIGNING_KEY_FILE: z.string().optional(),
+  AUDIT_CHECKPOINT_FILE: z.string().optional(),
   WEBHOOK_URL: url('https:', 'http:')
     .refine((value) => !/^\w+:\/\/[^/?#]*@/.test(value), 'must not hold a user or password')
     .optional(),
@@ -197,6 +210,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     },
     edge: edgeOf(settings),
+    audit: {
+      sealSeconds: settings.AUDIT_SEAL_SECONDS,
+      signingKeyFile: settings.AUDIT_SIGNING_KEY_FILE ?? null,
+      checkpointFile: settings.AUDIT_CHECKPOINT_FILE ?? null,
+    },
     webhook: webhookOf(settings),
   };
 }

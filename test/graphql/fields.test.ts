@@ -232,6 +232,27 @@ describe('the record, kind by kind', () => {
     missing: ['1 approver'],
     runningTicketNo: 'b2c3d4e5',
     uses: 3,
+    resourceVersionBefore: '500',
+    imageBefore: 'web:v1',
+    imageAfter: 'web:v2',
+    registrationBefore: {
+      businessTags: [{ tagKey: 'env', tagValue: 'production' }],
+      owners: { users: ['alice'], groups: [] },
+      targets: [{ cluster: 'main', clusterUid: 'uid', namespace: 'production', deploymentName: 'web' }],
+      imageRepositories: ['mirror/web'],
+      manifestHash: 'abc',
+    },
+    format: 'NDJSON',
+    filter: { kind: ['TICKET_APPROVE'] },
+    firstRecord: '1',
+    lastRecord: '7',
+    records: 7,
+    throughRecord: 7,
+    throughSeal: 1,
+    recordedBefore: '2025-01-01T00:00:00.000Z',
+    by: 'cratos_owner',
+    keyId: 'abc',
+    previousKeyId: 'abd',
   };
   const common = schema.getType('AuditRecord') as GraphQLInterfaceType;
   const types = schema.getPossibleTypes(common);

@@ -47,6 +47,7 @@ test('what must be set is enough, and everything else has a sound default', () =
       },
       corsOrigins: [],
     },
+    audit: { sealSeconds: 15, signingKeyFile: null, checkpointFile: null },
     limits: {
       tokenHours: 2,
       pendingTicketHours: 24,
@@ -85,8 +86,12 @@ test('every setting is taken over', () => {
     REDEPLOYS_PER_USER_PER_HOUR: '3',
     ROLLOUT_TIMEOUT_SECONDS: '60',
     PULL_ERROR_SECONDS: '0',
+    AUDIT_SEAL_SECONDS: '60',
+    AUDIT_SIGNING_KEY_FILE: '/etc/audit.pem',
+    AUDIT_CHECKPOINT_FILE: '/var/checkpoints.ndjson',
   });
   expect(config).toMatchObject({
+    audit: { sealSeconds: 60, signingKeyFile: '/etc/audit.pem', checkpointFile: '/var/checkpoints.ndjson' },
     host: '::1',
     port: 8080,
     databaseMigrationUrl: 'postgres://owner@db.test/redeploy',

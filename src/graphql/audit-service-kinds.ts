@@ -1,0 +1,44 @@
+import { type FieldKind, kindType, manifestHash, number, reason, text } from './audit-record.ts';
+
+const registrationBefore = [
+  'registrationOrNull',
+  'What was registered until then; null where nothing was, and in records from before it was told.',
+] satisfies [FieldKind, string];
+kindType('APPLICATION_REGISTER', {
+  businessTags: ['tags', 'Tags from then on.'],
+  owners: ['owners', 'Owners from then on.'],
+  targets: ['targets', 'Targets from then on.'],
+  imageRepositories: ['strings', 'Further image repositories from then on.'],
+  manifestHash,
+  isNew: ['boolean', 'Whether the name was new.'],
+  registrationBefore,
+});
+kindType('APPLICATION_UNREGISTER', { reason, registrationBefore });
+kindType('REQUEST_REFUSE', {
+  request: text('Which mutation.'),
+  code: text('The error code.'),
+  reason,
+  count: number('How many such refusals this person had had within the minute; recorded at 1, 10, 100 …'),
+});
+kindType('AUDIT_EXPORT', {
+  format: text('NDJSON or CSV.'),
+  filter: ['jsonOrNull', 'Which records were asked for; null for all.'],
+  firstRecord: ['stringOrNull', 'The id of the first record that went out; null where none did.'],
+  lastRecord: ['stringOrNull', 'The id of the last one; null where none did.'],
+  records: number('How many went out.'),
+});
+kindType('AUDIT_PRUNE', {
+  throughRecord: number('The id of the last record that is gone.'),
+  throughSeal: number('The sequence of the last seal whose records are gone; the seals themselves stay.'),
+  recordedBefore: text('All of them had happened before then, ISO 8601.'),
+  records: number('How many were deleted.'),
+  by: text("The database's role that did it."),
+  reason,
+});
+kindType('AUDIT_KEY_CHANGE', {
+  keyId: [
+    'stringOrNull',
+    'SHA-256, hexadecimal, of the public key (SPKI, DER); null where nothing is signed any more.',
+  ],
+  previousKeyId: ['stringOrNull', 'The one before; null where nothing was signed.'],
+});
