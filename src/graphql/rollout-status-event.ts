@@ -111,7 +111,7 @@ builder.subscriptionField('rolloutStatus', (t) =>
     },
     subscribe: async (_, { operationId, after }, ctx) => {
       const operation = await ctx.findOperation(operationId);
-      return ctx.live.rollouts.subscribe(operation.id, after ?? null);
+      return ctx.live.followRollout(ctx.actor, operation, after ?? null);
     },
     resolve: (event) => event,
   }),

@@ -4,8 +4,8 @@ import { Application, type BusinessTag } from '../domain/application.ts';
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
-import type { Actor } from '../domain/person.ts';
 import { mayRegisterApplications, requirePermission } from '../domain/permissions.ts';
+import type { Actor } from '../domain/person.ts';
 import type { ApplicationRow } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -81,13 +81,13 @@ async function storeApplications(
       }
       return changed.map(({ application }) => application);
     });
-  try {
-    return await store();
-  } catch (error) {
+  const stored = await store().catch((error: unknown) => {
     // Somebody else registered the same at this moment: the second look sees it.
-    if (isTaken(error)) return await store();
+    if (isTaken(error)) return store();
     throw error;
-  }
+  });
+  for (const { name } of stored) void deps.registryChanges.publish(name);
+  return stored;
 }
 
 const isTaken = (error: unknown): boolean =>
@@ -143,7 +143,7 @@ export async function unregisterApplication(
 ): Promise<ApplicationRow> {
   requirePermission(mayRegisterApplications(actor), 'only ADMIN unregisters applications');
   const { name, reason } = readUnregisterInput(input);
-  return inTransaction(deps, async (em, now) => {
+  const stood = await inTransaction(deps, async (em, now) => {
     const application = await em.findOne(Application, { name }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!application) throw applicationNotFound(name);
     await em.populate(application, ['targets']);
@@ -153,6 +153,8 @@ export async function unregisterApplication(
     const lastTargets = application.targets.map((target) => target.toTarget());
     return { id, name, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt, lastTargets };
   });
+  void deps.registryChanges.publish(name);
+  return stood;
 }
 
 /** A target is stored with the cluster's identity: a context's name can be given to another cluster. */
