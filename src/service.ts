@@ -9,6 +9,7 @@ import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts
 import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
 import { openRedis, openSubscriber, waitUntilReady } from './adapters/redis/connection.ts';
 import { RedisChannels } from './adapters/redis/redis-channels.ts';
+import { RedisRegistryChanges } from './adapters/redis/redis-registry-changes.ts';
 import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
@@ -69,6 +70,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
     ticketChanges: new RedisTicketChanges(channels),
+    registryChanges: new RedisRegistryChanges(channels),
   };
   const follower = new RolloutFollower(deps);
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { rootRules } from '../src/graphql/access.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -99,6 +100,16 @@ describe('imports run one way', () => {
   test('nothing reaches out of src', () => {
     expect(ownImports.filter(({ to }) => !to.startsWith('src/'))).toEqual([]);
   });
+});
+
+test('operations whose roles the schema asks for are called by it alone', () => {
+  const guarded = Object.entries({ ...rootRules.Mutation, listAuditRecords: rootRules.Query['auditRecords'] }).flatMap(
+    ([name, rule]) => (rule?.may ? [name] : []),
+  );
+  expect(guarded.length).toBeGreaterThan(5);
+  const calls = new RegExp(`^import [^;]*\\b(${guarded.join('|')})\\b[^;]* from '[^']*/operations/`, 'm');
+  const callers = sources.filter((file) => calls.test(textOf(file)));
+  expect(new Set(callers.map(roomOf))).toEqual(new Set(['graphql']));
 });
 
 describe('each technology is known in its own place', () => {

@@ -27,7 +27,7 @@ export const AuditKindEnum = builder.enumType('AuditKind', {
 
 export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').implement({
   description:
-    'One fact, append-only: who, when, on what, with what outcome; each kind is a type of its own with its own fields. Read with its ticket, by AUDITOR and by ADMIN.',
+    'One fact, append-only: who, when, on what, with what outcome; each kind is a type of its own with its own fields.',
   resolveType: (record) => auditKindTexts[record.kind].type,
   fields: (t) => ({
     id: t.id({ description: "The record's number.", resolve: (record) => record.id }),

@@ -109,12 +109,12 @@ builder.queryField('auditVerification', (t) =>
   t.field({
     type: AuditVerificationType,
     description:
-      "Verifies all of the record, what happened within a time, or one ticket's story: the records, their chains and whole seals. AUDITOR and ADMIN; FORBIDDEN otherwise. NOT_FOUND for an unknown ticket, INVALID_INPUT where both a ticket and a time are given.",
+      "Verifies all of the record, what happened within a time, or one ticket's story: the records, their chains and whole seals. NOT_FOUND for an unknown ticket, INVALID_INPUT where both a ticket and a time are given.",
     args: {
       ticketNo: t.arg.string({ description: "This ticket's story, with the seals of its time." }),
       after: t.arg({ type: 'DateTime', description: 'What happened then or later.' }),
       before: t.arg({ type: 'DateTime', description: 'What happened before.' }),
     },
-    resolve: (_, args, ctx) => ctx.perform(auditVerification, args),
+    resolve: (_, args, ctx) => auditVerification(ctx.desk, args),
   }),
 );

@@ -18,7 +18,7 @@ export const builder = new SchemaBuilder<{
     clientMutationId: 'omit',
     cursorType: 'String',
     nodeQueryOptions: {
-      description: 'Any object by its id. Null with NOT_FOUND for what the viewer may not know of.',
+      description: 'Any object by its id; null with NOT_FOUND for unknown ids.',
       args: { id: { description: "The object's id." } },
     },
     nodesQueryOptions: false,
@@ -67,11 +67,15 @@ builder.scalarType('JSONObject', {
   },
 });
 
-builder.queryType({ description: 'What can be read. Everything needs a sign-in; UNAUTHENTICATED otherwise.' });
+builder.queryType({
+  description:
+    'What can be read. Everything needs a sign-in; UNAUTHENTICATED otherwise. Each field says for whom it is, each object who reads it; whatever else an object holds is read with it.',
+});
 builder.mutationType({
   description:
     'What can be done. Each takes one input and returns the object that it changed; a refusal changes nothing and is recorded. Everything needs a sign-in (UNAUTHENTICATED otherwise), INVALID_INPUT names what is wrong with the input, UNAVAILABLE says that PostgreSQL is away.',
 });
 builder.subscriptionType({
-  description: 'What can be watched live, over graphql-ws or as server-sent events. Everything needs a sign-in.',
+  description:
+    'What can be watched live, over graphql-ws or as server-sent events. Everything needs a sign-in, and ends with it: roles and groups hold as long as the sign-in token does, ownership as long as it stands in the registry.',
 });

@@ -1,5 +1,6 @@
 import { lexicographicSortSchema } from 'graphql';
 import { builder } from './builder.ts';
+import { guardedSchema } from './guarded-schema.ts';
 import './viewer.ts';
 import './application.ts';
 import './redeploy-token.ts';
@@ -15,4 +16,4 @@ import './ticket.ts';
 import './ticket-mutations.ts';
 import './break-glass.ts';
 
-export const schema = lexicographicSortSchema(builder.toSchema());
+export const schema = lexicographicSortSchema(guardedSchema(builder.toSchema()));

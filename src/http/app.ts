@@ -4,6 +4,7 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
 import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
+import { isEndpoint } from './endpoints.ts';
 import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
 import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from '../graphiql/page.ts';
 import { createContext } from '../graphql/context.ts';
@@ -14,6 +15,7 @@ import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
+import { pathOf } from '../rest/requests.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
 import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
@@ -64,7 +66,8 @@ export function createApp(
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const server = createServer((request, response) => {
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
-    if (isForRest(request)) void rest(request, response);
+    if (!isEndpoint(pathOf(request))) response.writeHead(404).end();
+    else if (isForRest(request)) void rest(request, response);
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);
   });

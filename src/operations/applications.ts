@@ -6,7 +6,6 @@ import { canonicalHash } from '../domain/canonical-hash.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
-import { mayRegisterApplications, requirePermission } from '../domain/permissions.ts';
 import type { ApplicationRow } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -24,7 +23,7 @@ export type RegisterApplicationInput = {
 };
 
 /**
- * Registers what can be redeployed, or replaces a registration. Only ADMIN. Tickets that are under way keep the
+ * Registers what can be redeployed, or replaces a registration. Tickets that are under way keep the
  * tags and targets that they were created with. CONFLICT where a target belongs to another application.
  */
 export async function registerApplication(
@@ -32,7 +31,6 @@ export async function registerApplication(
   actor: Actor,
   input: RegisterApplicationInput,
 ): Promise<Application> {
-  requirePermission(mayRegisterApplications(actor), 'only ADMIN registers applications');
   const registration = await identified(deps, readApplicationInput(input));
   const [application] = await storeApplications(deps, actor, [registration]);
   return application!;
@@ -85,13 +83,13 @@ async function storeApplications(
       }
       return changed.map(({ application }) => application);
     });
-  try {
-    return await store();
-  } catch (error) {
+  const stored = await store().catch((error: unknown) => {
     // Somebody else registered the same at this moment: the second look sees it.
-    if (isTaken(error)) return await store();
+    if (isTaken(error)) return store();
     throw error;
-  }
+  });
+  for (const { name } of stored) void deps.registryChanges.publish(name);
+  return stored;
 }
 
 const isTaken = (error: unknown): boolean =>
@@ -142,7 +140,7 @@ const registrationFact = ({ manifest, ...registration }: ReturnType<typeof regis
 });
 
 /**
- * Takes an application out of the registry. Only ADMIN. Its tickets and operations stay in the record; nobody can
+ * Takes an application out of the registry. Its tickets and operations stay in the record; nobody can
  * redeploy it any more, live tokens notwithstanding. Answers with what was registered.
  */
 export async function unregisterApplication(
@@ -150,9 +148,8 @@ export async function unregisterApplication(
   actor: Actor,
   input: { name: string; reason?: string | null },
 ): Promise<ApplicationRow> {
-  requirePermission(mayRegisterApplications(actor), 'only ADMIN unregisters applications');
   const { name, reason } = readUnregisterInput(input);
-  return inTransaction(deps, async (em, now) => {
+  const stood = await inTransaction(deps, async (em, now) => {
     const application = await em.findOne(Application, { name }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!application) throw applicationNotFound(name);
     await em.populate(application, ['targets']);
@@ -165,6 +162,8 @@ export async function unregisterApplication(
     const lastTargets = application.targets.map((target) => target.toTarget());
     return { id, name, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt, lastTargets };
   });
+  void deps.registryChanges.publish(name);
+  return stood;
 }
 
 /** A target is stored with the cluster's identity: a context's name can be given to another cluster. */

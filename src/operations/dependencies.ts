@@ -6,6 +6,7 @@ import type { Clusters } from '../domain/cluster.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
 import type { VerdictLimits } from '../domain/rollout-verdict.ts';
+import type { RegistryChanges } from '../domain/registry-changes.ts';
 import type { TicketChanges } from '../domain/ticket-changes.ts';
 import type { Tokens } from '../domain/token.ts';
 
@@ -31,6 +32,7 @@ export type Dependencies = {
   tokens: Tokens;
   rolloutEvents: RolloutEvents;
   ticketChanges: TicketChanges;
+  registryChanges: RegistryChanges;
   clusters: Clusters;
   limits: Limits;
   /** Of the policy file; empty where the built-in ones hold alone. */

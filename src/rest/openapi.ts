@@ -1,3 +1,4 @@
+import { restRules } from './access.ts';
 import { problemExamples, refusalResponses } from './openapi-refusals.ts';
 import { schemas } from './openapi-schemas.ts';
 import { idempotencyKeyPattern } from './requests.ts';
@@ -23,8 +24,7 @@ export const openApiDocument = {
       post: {
         operationId: 'redeploy',
         summary: 'Restart an application under a redeploy token',
-        description:
-          'Answers when Kubernetes has taken or refused the change; follow it at Location. A refusal by Kubernetes is an operation that is FAILED: look at its success, not at the 202.',
+        description: `Answers when Kubernetes has taken or refused the change; follow it at Location. A refusal by Kubernetes is an operation that is FAILED: look at its success, not at the 202. For ${restRules['POST /v1/applications/{name}/redeploy']}.`,
         parameters: [
           {
             name: 'name',
@@ -70,7 +70,7 @@ export const openApiDocument = {
       get: {
         operationId: 'getOperation',
         summary: 'Read an operation as it stands',
-        description: 'For whoever did it, APPROVER, AUDITOR and ADMIN; 404 for everyone else.',
+        description: `For ${restRules['GET /v1/operations/{id}']}.`,
         parameters: [
           {
             name: 'id',
@@ -90,6 +90,7 @@ export const openApiDocument = {
       get: {
         operationId: 'getOpenApiDocument',
         summary: 'Read this document',
+        description: `For ${restRules['GET /v1/openapi.json']}.`,
         responses: {
           200: { description: 'This document.', content: { 'application/json': { schema: { type: 'object' } } } },
           ...refusals(401, 500, 503),

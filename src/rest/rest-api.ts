@@ -5,6 +5,7 @@ import type { Desk } from '../operations/dependencies.ts';
 import { findOperation } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { perform } from '../operations/refusals.ts';
+import type { RestCall } from './access.ts';
 import { openApiDocument } from './openapi.ts';
 import { operationResource } from './operation-resource.ts';
 import { HttpRefusal, problemReply, type Reply } from './problems.ts';
@@ -21,11 +22,17 @@ type RestSettings = {
 type Call = RestSettings & { actor: Actor; request: IncomingMessage; segment: string };
 type Method = (call: Call) => Reply | Promise<Reply>;
 
-const routes: { path: RegExp; methods: Record<string, Method> }[] = [
-  { path: /^\/v1\/applications\/([^/]+)\/redeploy$/, methods: { POST: redeployApplication } },
-  { path: /^\/v1\/operations\/([^/]+)$/, methods: { GET: showOperation } },
-  { path: /^\/v1\/openapi\.json$/, methods: { GET: () => ({ status: 200, body: openApiDocument }) } },
-];
+const calls: Record<RestCall, Method> = {
+  'POST /v1/applications/{name}/redeploy': redeployApplication,
+  'GET /v1/operations/{id}': showOperation,
+  'GET /v1/openapi.json': () => ({ status: 200, body: openApiDocument }),
+};
+
+const routes = Object.entries(calls).map(([call, answer]) => {
+  const [method = '', template = ''] = call.split(' ');
+  const parts = template.split(/\{\w+\}/).map((part) => RegExp.escape(part));
+  return { path: new RegExp(`^${parts.join('([^/]+)')}$`), methods: { [method]: answer } };
+});
 
 export const isForRest = (request: IncomingMessage): boolean => /^\/v1(\/|$)/.test(pathOf(request));
 

@@ -81,16 +81,12 @@ test('the service seals and signs its record by itself, and keeps every checkpoi
   expect(checkpoints[sequence - 1]).toMatchObject({ hash, lastId: Number(lastId) });
 });
 
-test('AUDITOR and ADMIN verify, everybody else is refused, and that is recorded', async () => {
+test('AUDITOR and ADMIN verify, everybody else is refused', async () => {
   const { auditVerification } = await story.get<{ auditVerification: Verification }>('grace', query);
   expect(auditVerification.valid).toBe(true);
   for (const name of ['alice', 'carol'] as const) {
     expect(await story.refusal(name, query)).toMatchObject({ code: 'FORBIDDEN' });
   }
-  const refused = await services.sql(
-    `select username from audit_record where kind = 'REQUEST_REFUSE' and data ->> 'request' = 'auditVerification' order by id`,
-  );
-  expect(refused).toEqual([{ username: 'alice' }, { username: 'carol' }]);
 });
 
 test('of one ticket its own story is verified, with the seals of its time', async () => {
