@@ -12,6 +12,7 @@ import { maskErrors } from '../graphql/errors.ts';
 import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { answerHealth } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
@@ -19,6 +20,8 @@ import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
+/** Yoga answers every URL that ends so, whatever its path; none ends in a line break. */
+const noEndpoint = '\n';
 /** Larger than any document that makes sense here. */
 const longestMessageBytes = 256 * 1024;
 /** How long requests under way, and sockets that do not answer the close frame, are waited for at the end. */
@@ -33,7 +36,7 @@ export type App = {
   close: () => Promise<void>;
 };
 
-/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to /healthz and GraphiQL's page. */
+/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to health checks and GraphiQL's page. */
 export function createApp(
   desk: Desk,
   live: Live,
@@ -48,7 +51,7 @@ export function createApp(
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
-    healthCheckEndpoint: '/healthz',
+    healthCheckEndpoint: noEndpoint,
     graphiql: false,
     landingPage: false,
     batching: false,
@@ -64,6 +67,7 @@ export function createApp(
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const server = createServer((request, response) => {
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
+    if (answerHealth(request, response)) return;
     if (isForRest(request)) void rest(request, response);
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);

@@ -18,9 +18,8 @@ function reader<Schema extends z.ZodType>(schema: Schema, root = ['input']): (in
   };
 }
 
-// PostgreSQL stores no NUL, and no other control character but tab and line breaks has a place in a text for people.
-// oxlint-disable-next-line no-control-regex
-const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+// PostgreSQL stores no NUL, terminals obey others, and but for tab and line breaks none has a place in a text for people.
+const controlCharacter = /[^\P{Cc}\t\n\r]/u;
 
 const text = (longest: number) =>
   z
