@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type DocumentNode, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
@@ -70,6 +70,7 @@ export function createApp(
     if (answerHealth(request, response)) return;
     if (isForRest(request)) void rest(request, response);
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
+    else if (!isAddressable(request)) response.writeHead(400).end();
     else void yoga(request, response);
   });
   const sockets = new WebSocketServer({
@@ -104,6 +105,10 @@ export function createApp(
     },
   };
 }
+
+/** Yoga makes one URL of the two, and answers with a stack trace where they make none. */
+const isAddressable = ({ headers: { host = 'localhost' }, url = '' }: IncomingMessage): boolean =>
+  URL.canParse(`http://${host}${url}`);
 
 /** Before anything is parsed: an answer about a document would tell strangers about the schema. */
 function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignIn>): Plugin {

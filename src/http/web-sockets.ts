@@ -48,11 +48,12 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
             if (isOpen(socket)) socket.send(data, (error) => (error ? reject(error) : resolve()));
             else resolve();
           }),
-        close: (code, reason) => socket.close(code, reason),
+        close: (code, reason = '') => closeWith(socket, code, reason),
         onMessage: (take) =>
           socket.on('message', (data: Buffer) => {
             take(data.toString()).catch((error: unknown) => {
               if (!isOpen(socket)) return;
+              if (isOfServers(error)) return closeWith(socket, CloseCode.BadRequest, error.message);
               log.warn({ err: error }, 'WebSocket message not handled');
               socket.close(CloseCode.InternalServerError, 'Internal server error');
             });
@@ -66,6 +67,10 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
     });
   });
 }
+
+/** graphql-ws throws over a client's message of a type that only servers send. */
+const isOfServers = (error: unknown): error is Error =>
+  error instanceof Error && /^Unexpected message of type \w+ received$/.test(error.message);
 
 function keepAlive(socket: WebSocket): NodeJS.Timeout {
   let isAlive = true;
@@ -189,7 +194,7 @@ function refusalCode(error: unknown, authorization: unknown): number {
 }
 
 /** A close frame carries at most 123 bytes of reason. */
-const closeWith = (socket: WebSocket, code: number, reason: string): void =>
+const closeWith = (socket: WebSocket, code: number | undefined, reason: string): void =>
   socket.close(
     code,
     Buffer.from(reason)

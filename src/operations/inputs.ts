@@ -204,6 +204,14 @@ export const readReviewInput = reader(z.object({ ticketNo: text(32), comment: te
 export const readCancelInput = reader(z.object({ ticketNo: text(32), reason: orNull(text(2000)) }));
 export const readCompleteInput = reader(z.object({ ticketNo: text(32), summary: orNull(text(2000)) }));
 export const readRevokeInput = reader(z.object({ applicationName: text(63), username: text(253), reason: text(2000) }));
+/** Of names that nobody has the token is only not valid; longer ones nobody can have. */
+export const readTokenQuery = reader(
+  z.object({
+    applicationName: z.string().max(63, 'must not be longer than 63 characters'),
+    username: orNull(z.string().max(255, 'must not be longer than 255 characters')),
+  }),
+  [],
+);
 export const readUnregisterInput = reader(z.object({ name: text(63), reason: orNull(text(2000)) }));
 
 /** Where an application has several targets, as far as they must be told apart. */
