@@ -97,7 +97,14 @@ export type AuditData = {
     isNew: boolean;
   };
   APPLICATION_UNREGISTER: { reason: string | null };
-  REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
+  REQUEST_REFUSE: {
+    request: string;
+    code: string;
+    reason: string;
+    count: number;
+    /** Absent in records from before it was told. */
+    clientAddress?: string | null;
+  };
 };
 
 export type AuditKind = keyof AuditData;

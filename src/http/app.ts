@@ -6,6 +6,7 @@ import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
 import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
 import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
 import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from '../graphiql/page.ts';
+import { clientAddresses } from './client-address.ts';
 import { createContext } from '../graphql/context.ts';
 import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
 import { maskErrors } from '../graphql/errors.ts';
@@ -16,6 +17,7 @@ import { answerHealth } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
+import { logConnection, logRequest, type SignInOf, signInOf } from './request-log.ts';
 import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
@@ -36,6 +38,9 @@ export type App = {
   close: () => Promise<void>;
 };
 
+/** What Yoga hands on of the request as Node has it. */
+type ServerContext = { req: IncomingMessage };
+
 /** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to health checks and GraphiQL's page. */
 export function createApp(
   desk: Desk,
@@ -45,10 +50,12 @@ export function createApp(
   edge: EdgeSettings = defaultEdge,
 ): App {
   const mask = maskErrors(desk.log);
+  const addressOf = clientAddresses(edge.trustedProxies);
+  const signIn = signInOf(verifySignIn, addressOf, desk.log);
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
   const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
-  const yoga = createYoga<object, ReturnType<typeof createContext>>({
+  const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
     healthCheckEndpoint: noEndpoint,
@@ -60,12 +67,13 @@ export function createApp(
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(verifySignIn, signIns), checkedDocuments(edge.documents, mask), streams.plugin(signIns)],
+    plugins: [signInFirst(signIn, signIns), checkedDocuments(edge.documents, mask), streams.plugin(signIns)],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
-  const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
+  const rest = restApi({ desk, signIn, globalIdOf: operationGlobalId });
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const server = createServer((request, response) => {
+    logRequest(desk.log, addressOf, request, response);
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
     if (answerHealth(request, response)) return;
     if (isForRest(request)) void rest(request, response);
@@ -80,9 +88,10 @@ export function createApp(
     perMessageDeflate: false,
     verifyClient: ({ req }, take) => take(mayOpenSocket(req.headers.origin, req.headers.host, edge.corsOrigins), 403),
   });
+  sockets.on('connection', (socket, request) => logConnection(desk.log, addressOf, request, socket));
   serveWebSockets(
     sockets,
-    webSocketOptions({ desk, live, verifySignIn, mask, connections, documents: edge.documents }),
+    webSocketOptions({ desk, live, signIn, mask, connections, documents: edge.documents }),
     desk.log,
   );
   return {
@@ -111,10 +120,10 @@ const isAddressable = ({ headers: { host = 'localhost' }, url = '' }: IncomingMe
   URL.canParse(`http://${host}${url}`);
 
 /** Before anything is parsed: an answer about a document would tell strangers about the schema. */
-function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignIn>): Plugin {
+function signInFirst(signIn: SignInOf, signIns: WeakMap<Request, SignIn>): Plugin<object, ServerContext> {
   return {
-    async onRequestParse({ request, requestParser, setRequestParser }) {
-      signIns.set(request, await verifySignIn(request.headers.get('authorization')));
+    async onRequestParse({ request, serverContext, requestParser, setRequestParser }) {
+      signIns.set(request, await signIn(serverContext.req));
       // A form is what foreign sites can have a browser send without asking first.
       const isJson = /^application\/(graphql\+)?json *(;|,|$)/.test(request.headers.get('content-type') ?? '');
       if (request.method === 'POST' && !isJson) throw unreadable('send application/json', 415);

@@ -1,19 +1,23 @@
+import type { IncomingMessage } from 'node:http';
 import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from '../domain/errors.ts';
-import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
+import type { SignIn } from '../domain/sign-in.ts';
 import { createContext } from '../graphql/context.ts';
 import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
+import type { SignInOf } from './request-log.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = {
   socket: WebSocket;
+  /** With which it was opened. */
+  request: IncomingMessage;
   signIn?: SignIn;
   expiry?: NodeJS.Timeout;
   idle?: NodeJS.Timeout;
@@ -35,7 +39,7 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
   sockets.options.handleProtocols = handleProtocols;
   // The HTTP server's own errors come here too, a taken port say: whoever listens on it handles them.
   sockets.on('error', () => undefined);
-  sockets.on('connection', (socket) => {
+  sockets.on('connection', (socket, request) => {
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
     const pings = keepAlive(socket);
@@ -59,7 +63,7 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
             });
           }),
       },
-      { socket, subscriptions: new Map() },
+      { socket, request, subscriptions: new Map() },
     );
     socket.once('close', (code, reason) => {
       clearInterval(pings);
@@ -85,21 +89,14 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
 type WebSocketSettings = {
   desk: Desk;
   live: Live;
-  verifySignIn: VerifySignIn;
+  signIn: SignInOf;
   mask: (error: unknown) => GraphQLError;
   connections: OpenConnections;
   documents: DocumentLimits;
 };
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
-export function webSocketOptions({
-  desk,
-  live,
-  verifySignIn,
-  mask,
-  connections,
-  documents,
-}: WebSocketSettings): Options {
+export function webSocketOptions({ desk, live, signIn, mask, connections, documents }: WebSocketSettings): Options {
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -119,7 +116,7 @@ export function webSocketOptions({
     onConnect: async ({ connectionParams, extra }) => {
       const authorization = connectionParams?.['authorization'];
       try {
-        extra.signIn = await verifySignIn(typeof authorization === 'string' ? authorization : null);
+        extra.signIn = await signIn(extra.request, typeof authorization === 'string' ? authorization : null);
       } catch (error) {
         closeWith(extra.socket, refusalCode(error, authorization), mask(error).message);
         return false;
