@@ -34,7 +34,7 @@ export class HttpSender {
       const socket = connect(Number(this.#address.port), this.#address.hostname);
       let received = '';
       socket.setTimeout(patienceMs, () => {
-        received += 'HTTP/1.1 000 not closed\r\n';
+        received += 'HTTP/1.1 000 not closed in time\r\n';
         socket.destroy();
       });
       socket.on('data', (data: Buffer) => (received += data.toString('latin1')));

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { SocketScript } from './socket-scripts.ts';
-import type { Result } from './verdicts.ts';
+import type { Heard } from './verdicts.ts';
 
 export type SocketMessage = { id?: string; type: string; payload?: unknown };
 
@@ -45,7 +45,8 @@ export function play(url: string, script: SocketScript): Promise<SocketOutcome> 
       if (message.type === 'complete' || message.type === 'error') awaited.delete(message.id ?? '');
       endWhenAllIsSaid();
     });
-    socket.on('error', (error) => (fault ??= error.message));
+    // Bytes that are no frames may well cost the connection.
+    socket.on('error', (error) => (fault ??= script.bytes ? null : error.message));
     socket.on('close', (closed) => {
       clearTimeout(patience);
       code = isHeard && awaited.size === 0 && closed === 1000 ? null : closed;
@@ -58,7 +59,7 @@ export function play(url: string, script: SocketScript): Promise<SocketOutcome> 
 const wireOf = (socket: WebSocket): Socket => (socket as unknown as { _socket: Socket })._socket;
 
 /** As it would have come over HTTP. */
-export function resultOf({ type, payload }: SocketMessage): Result {
-  if (type === 'error') return { errors: payload as NonNullable<Result['errors']> };
-  return type === 'next' ? (payload as Result) : {};
+export function heardOf({ type, payload }: SocketMessage): Heard {
+  const result = type === 'error' ? { errors: payload } : type === 'next' ? payload : {};
+  return { status: 200, text: JSON.stringify(result), contentType: 'application/json' };
 }

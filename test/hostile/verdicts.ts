@@ -5,12 +5,12 @@ import { errorStatus } from '../../src/domain/errors.ts';
 /** What somebody heard: the status, or the code with which a WebSocket was closed, and all that was said. */
 export type Heard = { status: number; text: string; contentType?: string };
 
-export type Result = {
+type Result = {
   data?: Record<string, unknown> | null;
   errors?: { message: string; extensions?: Record<string, unknown> }[];
 };
 
-/** UNAVAILABLE is not among them: nothing is away, so that nobody may hear of it. */
+/** UNAVAILABLE is not among them: nothing is away, but for a moment on a machine that is busy. */
 const refusals = new Set(
   Object.keys(errorStatus)
     .filter((code) => code !== 'UNAVAILABLE')
@@ -66,7 +66,8 @@ export class Verdicts {
     try {
       const { msg, level } = JSON.parse(line) as { msg?: string; level: number };
       if (msg === 'forged') return 'is forged';
-      if (level >= 40) return 'is a warning';
+      // On a busy machine a dependency may seem away for a moment.
+      if (level > 40 || (level === 40 && !line.includes('away'))) return 'is a warning';
     } catch {
       return 'is no JSON';
     }
@@ -79,6 +80,7 @@ export class Verdicts {
     const codes = results.flatMap(codesOf);
     const [code = ''] = codes;
     const unknown = codes.find((one) => !refusals.has(one));
+    if (heard.status === 0) return { code, fault: `has no answer` };
     if (heard.status >= 500) return { code, fault: `is ${heard.status}` };
     if (unknown !== undefined) return { code, fault: `has the code ${unknown}` };
     if (!isSignedIn && results.some(({ data }) => data))
@@ -86,6 +88,10 @@ export class Verdicts {
     return { code, fault: this.ofText(heard.text) };
   }
 }
+
+/** No answer, or UNAVAILABLE: what the same request may well be sent again for. */
+export const isAway = ({ status, text }: Heard): boolean =>
+  status === 0 || status === 503 || text.includes('"code":"UNAVAILABLE"');
 
 /** A problem of the REST API has its code at its top. */
 type Told = Result & { code?: unknown };
