@@ -106,8 +106,8 @@ export class FittingInputs {
 
   #valueOf(type: GraphQLInputType, name: string, path: string): unknown {
     if (isNonNullType(type)) return this.#valueOf(type.ofType, name, path);
-    const refused = this.#refused(path);
-    if (refused !== undefined) return refused;
+    const standing = this.#standing(path);
+    if (standing !== undefined) return standing;
     if (isListType(type)) return [this.#valueOf(type.ofType, name, path)];
     if (isEnumType(type)) return this.#chance.oneOf(type.getValues()).name;
     if (!isInputObjectType(type)) return this.#leafOf(type.name, name);
@@ -117,11 +117,11 @@ export class FittingInputs {
     );
   }
 
-  /** Of several parts, so that one that is exchanged leaves another by which the whole is refused. */
-  #refused(path: string): unknown {
+  /** Where it takes several parts, so that one that is exchanged leaves another by which the whole is refused. */
+  #standing(path: string): unknown {
     const { paused, other } = this.#place;
     const targetOf = ({ namespace, deploymentName }: typeof paused) => ({ namespace, deploymentName });
-    const refused: Record<string, unknown> = {
+    const standing: Record<string, unknown> = {
       'createTicket.input.entries': [paused.applicationName, 'nothing-of-this-name'].map((applicationName) => ({
         detail: { applicationName },
         expectedEffect: 'it answers again',
@@ -130,8 +130,13 @@ export class FittingInputs {
       'registerApplication.input.targets': [targetOf(paused), targetOf(other)],
       'unregisterApplication.input.name': 'nothing-of-this-name',
       'revokeToken.input.username': 'nobody-of-this-name',
+      // Together with images it would be refused as soon as it is read.
+      'redeploy.input.rollbackTo': null,
+      'preflight.input.rollbackTo': null,
+      'redeploy.input.strategy': 'RollingUpdate',
+      'preflight.input.strategy': 'RollingUpdate',
     };
-    return refused[path];
+    return standing[path];
   }
 
   #leafOf(type: string, name: string): unknown {

@@ -17,10 +17,15 @@ export type HostileRequest = {
 };
 
 /** Of people who are signed in, and what signs nobody in. */
-export type Authorizations = { right: readonly string[]; wrong: readonly string[] };
+export type Authorizations = {
+  right: readonly string[];
+  wrong: readonly string[];
+  /** Of who may ask for this root field, so that it is refused late. */
+  ableTo: (field: string) => string;
+};
 
 /** The payload of one GraphQL operation, over whatever transport; one that was spoilt may be a subscription as well. */
-export type Payload = { query: string; variables: unknown; isSubscription: boolean };
+export type Payload = { field: string; isSubscription: boolean; sent: { query: string; variables: unknown } };
 
 const safeInPath = (text: string): string => encodeURIComponent(text.toWellFormed());
 /** What Node's own client sends of a text: the rest it refuses to. */
@@ -113,24 +118,26 @@ export class HostileRequests {
     const fate = chance.fraction();
     const fitting = this.#fitting.of(asked);
     const query = fate < 0.4 ? hostileDocument(asked.document, chance) : asked.document;
+    const variables = fate > 0.35 && fate < 0.96 ? spoil(fitting, chance) : fate < 0.99 ? fitting : nastyValue(chance);
     return {
-      query,
-      variables: fate > 0.35 && fate < 0.98 ? spoil(fitting, chance) : fate < 0.99 ? fitting : nastyValue(chance),
+      field: asked.field,
+      sent: { query, variables },
       isSubscription: asked.type === 'subscription' || query.includes('subscription'),
     };
   }
 
-  authorization(): { value: string | null; isSignedIn: boolean } {
+  authorization(field = ''): { value: string | null; isSignedIn: boolean } {
+    const { right, wrong, ableTo } = this.#authorizations;
     const fate = this.#chance.fraction();
     if (fate < 0.05) return { value: null, isSignedIn: false };
-    if (fate < 0.17) return { value: this.#chance.oneOf(this.#authorizations.wrong), isSignedIn: false };
-    return { value: this.#chance.oneOf(this.#authorizations.right), isSignedIn: true };
+    if (fate < 0.17) return { value: this.#chance.oneOf(wrong), isSignedIn: false };
+    return { value: fate < 0.6 ? ableTo(field) : this.#chance.oneOf(right), isSignedIn: true };
   }
 
   #asked = (): Asked => this.#chance.oneOf(this.#chance.is(0.3) ? documents : rootFields);
 
-  #request(one: Omit<HostileRequest, 'isSignedIn'>): HostileRequest {
-    const { value, isSignedIn } = this.authorization();
+  #request(one: Omit<HostileRequest, 'isSignedIn'>, field?: string): HostileRequest {
+    const { value, isSignedIn } = this.authorization(field);
     const headers = { ...one.headers };
     if (value !== null) headers['authorization'] = safeInHeader(value);
     if (this.#chance.is(0.1)) headers[this.#chance.oneOf(headerNames)] = safeInHeader(nastyText(this.#chance));
@@ -139,23 +146,21 @@ export class HostileRequests {
 
   #graphql(): HostileRequest {
     const chance = this.#chance;
-    const { query, variables, isSubscription } = this.payload();
+    const { field, isSubscription, sent } = this.payload();
     const headers = { accept: chance.is(0.95) ? chance.oneOf(accepts.slice(0, 3)) : chance.oneOf(accepts) };
     const one = { transport: 'GraphQL', isEndless: isSubscription } as const;
     const fate = chance.fraction();
     if (fate < 0.08) {
-      const given = new URLSearchParams({ query, variables: toJson(variables) }).toString().slice(0, 12_000);
+      const given = new URLSearchParams({ query: sent.query, variables: toJson(sent.variables) })
+        .toString()
+        .slice(0, 12_000);
       const method = chance.is(0.7) ? 'GET' : chance.oneOf(methods);
-      return this.#request({ ...one, method, path: `/graphql?${given}`, headers });
+      return this.#request({ ...one, method, path: `/graphql?${given}`, headers }, field);
     }
     const type = chance.is(0.92) ? 'application/json' : chance.oneOf(types);
-    return this.#request({
-      ...one,
-      method: 'POST',
-      path: '/graphql',
-      headers: { ...headers, 'content-type': type },
-      body: fate < 0.22 ? this.#envelope({ query, variables }) : toJson({ query, variables }),
-    });
+    const body = fate < 0.22 ? this.#envelope(sent) : toJson(sent);
+    const typed = { ...headers, 'content-type': type };
+    return this.#request({ ...one, method: 'POST', path: '/graphql', headers: typed, body }, field);
   }
 
   /** What is around the document and its variables. */
@@ -184,22 +189,22 @@ export class HostileRequests {
   #serverSentEvents(): HostileRequest {
     const chance = this.#chance;
     const subscriptions = [...documents, ...rootFields].filter(({ type }) => type === 'subscription');
-    const payload = this.payload(chance.is(0.7) ? chance.oneOf(subscriptions) : undefined);
-    const { isSubscription, ...given } = payload;
-    return this.#request({
+    const { field, isSubscription, sent } = this.payload(chance.is(0.7) ? chance.oneOf(subscriptions) : undefined);
+    const one = {
       transport: 'server-sent events',
       method: 'POST',
       path: '/graphql',
       headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
-      body: toJson(given),
+      body: toJson(sent),
       isEndless: isSubscription,
-    });
+    } as const;
+    return this.#request(one, field);
   }
 
   #rest(): HostileRequest {
     const chance = this.#chance;
     const one = { transport: 'REST', headers: {} } as const;
-    const name = chance.is(0.5) ? this.#place.paused.applicationName : this.#segment();
+    const name = chance.is(0.7) ? this.#place.paused.applicationName : this.#segment();
     if (chance.is(0.15)) return this.#request({ ...one, method: 'GET', path: `/v1/operations/${this.#segment()}` });
     const { namespace, deploymentName } = this.#place.paused;
     const body = {
@@ -207,20 +212,22 @@ export class HostileRequests {
       deploymentName,
       strategy: 'RollingUpdate',
       reason: 'it answers 500',
-      rollbackTo: { revision: 1 },
+      images: [{ container: 'app', image: 'web:v2' }],
+      rollbackTo: null,
     };
-    const spoilt = toJson(chance.is(0.05) ? nastyValue(chance) : spoil({ ...body }, chance));
+    const spoilt = toJson(chance.is(0.05) ? nastyValue(chance) : chance.is(0.9) ? spoil(body, chance) : body);
     const headers: Record<string, string> = {
       'content-type': chance.is(0.9) ? 'application/json' : chance.oneOf(types),
     };
     if (chance.is(0.3)) headers['idempotency-key'] = safeInHeader(nastyText(chance));
-    return this.#request({
+    const whole = {
       ...one,
       method: chance.is(0.95) ? 'POST' : chance.oneOf(methods),
       path: `/v1/applications/${name}/redeploy`,
       headers,
       body: chance.is(0.9) ? spoilt : spoilt.slice(0, chance.below(spoilt.length)),
-    });
+    };
+    return this.#request(whole, 'redeploy');
   }
 
   #segment(): string {

@@ -35,12 +35,12 @@ export class SocketScripts {
 
   /** In order, but for what they ask. */
   #operations(): SocketScript {
-    const { isSignedIn, init } = this.#init();
+    const payloads = Array.from({ length: 1 + this.#chance.below(longest) }, () => this.#requests.payload());
+    const { isSignedIn, init } = this.#init(payloads[0]!.field);
     const awaited = new Set<string>();
     const frames = [init];
-    for (let count = 1 + this.#chance.below(longest); count > 0; count -= 1) {
-      const { isSubscription, ...payload } = this.#requests.payload();
-      const id = `${count}${nastyText(this.#chance).slice(0, 100)}`;
+    for (const [place, { isSubscription, sent: payload }] of payloads.entries()) {
+      const id = `${place}${nastyText(this.#chance).slice(0, 100)}`;
       if (!isSubscription) awaited.add(id);
       frames.push(toJson({ id, type: 'subscribe', payload }));
       if (isSubscription) frames.push(toJson({ id, type: 'complete' }));
@@ -64,8 +64,8 @@ export class SocketScripts {
     return { frames: [init], bytes, awaited: new Set(), isSignedIn, isPatient: false };
   }
 
-  #init(): { isSignedIn: boolean; init: string } {
-    const { value, isSignedIn } = this.#requests.authorization();
+  #init(field?: string): { isSignedIn: boolean; init: string } {
+    const { value, isSignedIn } = this.#requests.authorization(field);
     const payload = value === null ? undefined : { authorization: value };
     return { isSignedIn, init: toJson({ type: 'connection_init', payload }) };
   }
@@ -92,8 +92,8 @@ export class SocketScripts {
     const types = ['connection_init', 'subscribe', 'complete', 'ping', 'pong', 'next', 'error', 'connection_ack'];
     const type = chance.is(0.9) ? chance.oneOf(types) : nastyValue(chance);
     const id = chance.is(0.7) ? chance.oneOf(['1', '1', '2', '__proto__', 'constructor']) : nastyValue(chance);
-    const { isSubscription: _, ...payload } = this.#requests.payload();
-    const message = { id, type, payload: chance.is(0.7) ? payload : nastyValue(chance) };
+    const { sent } = this.#requests.payload();
+    const message = { id, type, payload: chance.is(0.7) ? sent : nastyValue(chance) };
     if (chance.is(0.05)) return { ...message, [nastyText(chance)]: nastyValue(chance) };
     return message;
   }
