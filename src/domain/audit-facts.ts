@@ -104,7 +104,14 @@ export type AuditData = {
   };
   /** `registrationBefore` is absent in records from before it was told. */
   APPLICATION_UNREGISTER: { reason: string | null; registrationBefore?: RegistrationFact };
-  REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
+  REQUEST_REFUSE: {
+    request: string;
+    code: string;
+    reason: string;
+    count: number;
+    /** Absent in records from before it was told. */
+    clientAddress?: string | null;
+  };
   /** `filter` as it was asked for; of the records that went out the ids of the first and the last, and how many they are. */
   AUDIT_EXPORT: {
     format: string;

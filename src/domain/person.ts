@@ -11,7 +11,12 @@ export const roles = ['APPLICATION_DEPLOYER', 'APPROVER', 'AUDITOR', 'ADMIN', 'B
 export type Role = (typeof roles)[number];
 
 /** A person with what the sign-in token says of them at this moment. */
-export type Actor = Person & { roles: readonly Role[]; groups: readonly string[] };
+export type Actor = Person & {
+  roles: readonly Role[];
+  groups: readonly string[];
+  /** Where the request came from, as far as it is known: for the record, nothing is decided by it. */
+  clientAddress?: string;
+};
 
 export const isSamePerson = (one: Omit<Person, 'username'>, other: Omit<Person, 'username'>): boolean =>
   one.issuer === other.issuer && one.subject === other.subject;

@@ -19,6 +19,7 @@ kindType('REQUEST_REFUSE', {
   code: text('The error code.'),
   reason,
   count: number('How many such refusals this person had had within the minute; recorded at 1, 10, 100 …'),
+  clientAddress: ['stringOrNull', 'From which address the last of them came; null where that is not known.'],
 });
 kindType('AUDIT_EXPORT', {
   format: text('NDJSON or CSV.'),

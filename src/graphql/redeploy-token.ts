@@ -46,7 +46,7 @@ builder.queryField('token', (t) =>
   t.field({
     type: RedeployTokenType,
     description:
-      'The token of a user for an application; "no token" is a value with valid: false, not an error. UNAVAILABLE where Redis or PostgreSQL is away.',
+      'The token of a user for an application; "no token" is a value with valid: false, not an error. INVALID_INPUT for a name longer than any can be. UNAVAILABLE where Redis or PostgreSQL is away.',
     args: {
       applicationName: t.arg.string({ required: true, description: 'The application.' }),
       username: t.arg.string({ description: 'Whose token; the viewer where left out.' }),

@@ -44,8 +44,9 @@ async function recordRefusal(deps: Dependencies, actor: Actor, request: string, 
     );
     const count = tally!.count;
     if (!Number.isInteger(Math.log10(count))) return;
+    const { clientAddress = null } = actor;
     recordFacts(em, null, actor, now, {}, [
-      { kind: 'REQUEST_REFUSE', request, code: error.code, reason: error.message, count },
+      { kind: 'REQUEST_REFUSE', request, code: error.code, reason: error.message, count, clientAddress },
     ]);
   });
 }

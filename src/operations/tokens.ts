@@ -5,6 +5,7 @@ import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { readTokenQuery } from './inputs.ts';
 import { describeToken, findLiveGrant, tokenCopy } from './issue-tokens.ts';
 import type { RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows } from './rows.ts';
@@ -37,8 +38,8 @@ export async function findToken(
   actor: Actor,
   input: { applicationName: string; username: string | null },
 ): Promise<RedeployToken> {
-  const { applicationName } = input;
-  const username = input.username ?? actor.username;
+  const { applicationName, ...named } = readTokenQuery(input);
+  const username = named.username ?? actor.username;
   const own = username === actor.username;
   const pair = own ? { applicationName, issuer: actor.issuer, subject: actor.subject } : { applicationName, username };
   const latest = await reading(deps, (em) =>

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Actor } from '../domain/person.ts';
-import type { VerifySignIn } from '../domain/sign-in.ts';
+import type { SignIn } from '../domain/sign-in.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { findOperation } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
@@ -14,7 +14,8 @@ import { decodeSegment, pathOf, readIdempotencyKey, readRedeployBody } from './r
 /** What the API stands on. */
 type RestSettings = {
   desk: Desk;
-  verifySignIn: VerifySignIn;
+  /** Throws UNAUTHENTICATED and UNAVAILABLE. */
+  signIn: (request: IncomingMessage) => Promise<SignIn>;
   /** An operation's id in GraphQL. */
   globalIdOf: (operationId: string) => string;
 };
@@ -56,7 +57,7 @@ export const restApi =
   };
 
 async function answer(settings: RestSettings, request: IncomingMessage): Promise<Reply> {
-  const { actor } = await settings.verifySignIn(request.headers.authorization);
+  const { actor } = await settings.signIn(request);
   const path = pathOf(request);
   for (const { path: pattern, methods } of routes) {
     const found = pattern.exec(path);

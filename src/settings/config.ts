@@ -3,6 +3,7 @@ import type { KubernetesSettings } from '../adapters/kubernetes/kubernetes-clust
 import type { OidcSettings } from '../adapters/oidc/oidc-sign-in.ts';
 import { webhookFormats, type WebhookSettings } from '../adapters/webhook/webhook-receiver.ts';
 import { defaultFailFast } from '../domain/pod-failures.ts';
+import { isAddressRange } from '../http/client-address.ts';
 import { defaultEdge, type EdgeSettings } from '../http/edge-settings.ts';
 import type { GraphiqlSettings } from '../graphiql/page.ts';
 import type { Limits } from '../operations/dependencies.ts';
@@ -112,6 +113,10 @@ const settingsAlone = z.object({
   CORS_ORIGINS: names.refine(
     (origins) => origins?.every(isOrigin) ?? true,
     'must be origins such as https://desk.example.com, without a path',
+  ),
+  TRUSTED_PROXIES: names.refine(
+    (ranges) => ranges?.every(isAddressRange) ?? true,
+    'must be addresses or CIDR ranges such as 10.0.0.0/8',
   ),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
   PENDING_TICKET_HOURS: z.coerce.number().positive().default(24),
@@ -237,6 +242,7 @@ function edgeOf(settings: z.output<typeof environment>): EdgeSettings {
       idleConnectionSeconds: settings.IDLE_CONNECTION_SECONDS,
     },
     corsOrigins: settings.CORS_ORIGINS ?? [],
+    trustedProxies: settings.TRUSTED_PROXIES ?? [],
   };
 }
 

@@ -226,6 +226,7 @@ describe('the record, kind by kind', () => {
     request: 'redeploy',
     code: 'FORBIDDEN',
     count: 2,
+    clientAddress: '192.0.2.1',
     policy: { policies: [], breakGlassAfterMinutes: 15 },
     policyHash: 'abc',
     groups: ['sre'],

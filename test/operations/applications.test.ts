@@ -144,6 +144,16 @@ describe('what a file names is registered', () => {
 });
 
 describe('one application', () => {
+  test('with more faults than anybody reads is told the first fifty, and how many more', async () => {
+    const containers = Array.from({ length: 90 }, () => ({}));
+    const spec = { selector: {}, template: { spec: { containers } } };
+    const manifest = { apiVersion: 'apps/v1', kind: 'Deployment', spec };
+    const refusal = await refusalOf(registerApplication(replica.desk, grace, { ...registration(), manifest }));
+    expect(refusal.code).toBe('INVALID_INPUT');
+    expect(refusal.message).toMatch(/; and \d+ more$/);
+    expect(refusal.details.fields).toHaveLength(50);
+  });
+
   test('names each target once', async () => {
     const input = registration();
     const refusal = await refusalOf(

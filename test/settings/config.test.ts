@@ -46,6 +46,7 @@ test('what must be set is enough, and everything else has a sound default', () =
         idleConnectionSeconds: 300,
       },
       corsOrigins: [],
+      trustedProxies: [],
     },
     audit: { sealSeconds: 15, signingKeyFile: null, checkpointFile: null },
     limits: {
@@ -73,6 +74,7 @@ test('every setting is taken over', () => {
     DATABASE_MIGRATION_URL: 'postgres://owner@db.test/redeploy',
     KUBECONFIG: '/etc/kubeconfig',
     KUBE_CONTEXTS: 'main, spare ,',
+    TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     KUBE_NAMESPACES: 'production',
     OIDC_AUDIENCE: 'desk',
     OIDC_USERNAME_CLAIM: 'email',
@@ -100,6 +102,7 @@ test('every setting is taken over', () => {
     logLevel: 'debug',
     policyFile: '/etc/policy.yaml',
     graphiql: { people: [] },
+    edge: { trustedProxies: ['10.0.0.0/8', '::1'] },
     limits: {
       tokenHours: 0.5,
       breakGlassAfterMinutes: 0,
@@ -166,6 +169,8 @@ test.for([
   ['CORS_ORIGINS', '*'],
   ['CORS_ORIGINS', 'https://desk.test,https://desk.test/path'],
   ['CORS_ORIGINS', 'null'],
+  ['TRUSTED_PROXIES', '10.0.0.0/8, proxy.test'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
   ['CRASH_LOOP_RESTARTS', '0'],
   ['CONFIG_ERROR_SECONDS', '-1'],
   ['DATABASE_URL', 'mysql://db.test/redeploy'],

@@ -207,7 +207,7 @@ export const subjects: Record<string, Subject> = {
     field('query', 'viewer { username }'),
   ),
   '/graphql by WebSocket': { answer: overWebSocket({ query: '{ viewer { username } }' }) },
-  '/healthz': { answer: ({ world, token }) => fetched(world, token, '/healthz') },
+  '/livez': { answer: ({ world, token }) => fetched(world, token, '/livez') },
 };
 
 async function fetched({ replica }: AccessWorld, token: string | null, path: string): Promise<string> {
