@@ -321,3 +321,15 @@ describe('tampering', () => {
     expect(found.faults).toEqual([]);
   });
 });
+
+test('what is too much for one request is verified from its beginning, in whole seals, and said to be incomplete', async () => {
+  const em = owner.em.fork();
+  const [first, second] = await allSeals(em);
+  const found = await verifyStored(em, {}, trust, first!.count + second!.count);
+  expect(found).toMatchObject({ isComplete: false, records: first!.count + second!.count, faults: [], unsealed: 0 });
+  expect(await verifyStored(em, {}, trust, 1)).toMatchObject({ isComplete: false, records: first!.count, faults: [] });
+  expect(await verifyStored(em, { after: new Date(second!.firstAt) }, trust)).toMatchObject({
+    isComplete: true,
+    faults: [],
+  });
+});
