@@ -236,6 +236,14 @@ const tamperings: [what: string, foundBy: string, tamper: (em: EntityManager) =>
     ),
   ],
   [
+    'the row of a ticket names an earlier record as the last one',
+    'chain',
+    run(
+      `update ticket t set audit_sequence = 4, audit_hash = r.hash from audit_record r
+       where t.id = :victim and r.ticket_id = t.id and r.sequence = 4`,
+    ),
+  ],
+  [
     'two records of a ticket change places',
     'seal',
     async (em) => run(...swapped(await idOf(em, 3), await idOf(em, 4)))(em),
