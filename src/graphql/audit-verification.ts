@@ -81,7 +81,7 @@ const AuditVerificationType = builder.objectRef<StoredVerification>('AuditVerifi
     valid: t.boolean({ description: 'Nothing is wrong with it.', resolve: (it) => it.faultCount === 0 }),
     complete: t.boolean({
       description:
-        'Everything that was asked for was looked at. False where it is more than a million records: ask for shorter times, or run verify-audit.',
+        'Everything that was asked for was looked at. False where it is more than 250,000 records: ask for shorter times, or run verify-audit.',
       resolve: (it) => it.isComplete,
     }),
     records: t.exposeInt('records', { description: 'How many records were looked at.' }),

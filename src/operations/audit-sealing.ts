@@ -91,7 +91,7 @@ async function sealNext(deps: Dependencies, keys: SigningKeys | null, throughId:
     const before = await newestSeal(em);
     const firstId = (before?.lastId ?? 0) + 1;
     const records = await em.execute<{ id: number; hash: string; at: string }[]>(
-      'select id::float8 as id, hash, at from audit_record where id between ? and ? order by id limit ?',
+      'select it.id::float8 as id, hash, at from audit_record it where it.id between ? and ? order by it.id limit ?',
       [firstId, throughId, batch],
     );
     const last = records.at(-1);

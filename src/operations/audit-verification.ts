@@ -24,8 +24,8 @@ export type StoredVerification = Verification & { isComplete: boolean };
 
 export type VerificationInput = { ticketNo?: string | null; after?: Date | null; before?: Date | null };
 
-/** What one request may read: some twenty seconds' work. */
-const mostRecords = 1_000_000;
+/** What one request may read: some ten seconds' work. */
+const mostRecords = 250_000;
 
 /**
  * Whether the record is as it was written: all of it, what happened within a time, or one ticket's story. Throws
@@ -85,7 +85,9 @@ export async function verifyStored(
     },
     trust,
   );
-  for (const fault of await headFaults(em, scope, pruned?.recordedBefore ?? null)) addFault(verification, fault);
+  // Of a part the heads tell nothing.
+  const heads = seals.isComplete ? await headFaults(em, scope, pruned?.recordedBefore ?? null) : [];
+  for (const fault of heads) addFault(verification, fault);
   return { ...verification, isComplete: seals.isComplete };
 }
 

@@ -173,6 +173,14 @@ const changes: [
     'seal 3: it does not follow the one before',
     ({ records, seals }) => ({ records: records.toSpliced(2, 2), seals: seals.toSpliced(1, 1) }),
   ],
+  [
+    'SEAL_CHAIN_BROKEN',
+    'seal 3: it does not follow the one before',
+    ({ records, seals }) => ({
+      records,
+      seals: seals.with(2, checkpointOf({ ...seals[2]!, firstId: seals[2]!.firstId - 1 }, keys)),
+    }),
+  ],
   ['SIGNATURE_INVALID', 'seal 2: its signature is not valid', ({ seals }) => void (seals[1]!.signature = 'AAAA')],
   [
     'SIGNATURE_INVALID',

@@ -236,6 +236,14 @@ const tamperings: [what: string, foundBy: string, tamper: (em: EntityManager) =>
     ),
   ],
   [
+    'the row of a ticket names an earlier record as the last one',
+    'chain',
+    run(
+      `update ticket t set audit_sequence = 4, audit_hash = r.hash from audit_record r
+       where t.id = :victim and r.ticket_id = t.id and r.sequence = 4`,
+    ),
+  ],
+  [
     'two records of a ticket change places',
     'seal',
     async (em) => run(...swapped(await idOf(em, 3), await idOf(em, 4)))(em),
@@ -319,5 +327,17 @@ describe('tampering', () => {
       await reseal(em, null);
     }, nothing);
     expect(found.faults).toEqual([]);
+  });
+});
+
+test('what is too much for one request is verified from its beginning, in whole seals, and said to be incomplete', async () => {
+  const em = owner.em.fork();
+  const [first, second] = await allSeals(em);
+  const found = await verifyStored(em, {}, trust, first!.count + second!.count);
+  expect(found).toMatchObject({ isComplete: false, records: first!.count + second!.count, faults: [], unsealed: 0 });
+  expect(await verifyStored(em, {}, trust, 1)).toMatchObject({ isComplete: false, records: first!.count, faults: [] });
+  expect(await verifyStored(em, { after: new Date(second!.firstAt) }, trust)).toMatchObject({
+    isComplete: true,
+    faults: [],
   });
 });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type AuditContent, hashAuditRecord } from '../../src/domain/audit-record.ts';
 import { type Checkpoint, RecordRoot } from '../../src/domain/audit-seal.ts';
@@ -13,6 +13,8 @@ import { until } from './wait.ts';
 /** A fresh Ed25519 key, as a file would hold it. */
 export const newKeyPem = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+
+export const publicPemOf = (pem: string): string => createPublicKey(pem).export({ type: 'spki', format: 'pem' });
 
 export const newKeys = (): SigningKeys => readKeys(newKeyPem()).signing!;
 
