@@ -53,7 +53,7 @@ export class EventStreams {
   private follow(results: Results, connection: AbortSignal, { actor, expiresAt }: SignIn): EventStream {
     const release: Release = this.connections.openSubscription(actor, 0);
     const cut = (): void => void stream.return();
-    const stream = new EventStream(results, this.toResult, () => {
+    const stream = new EventStream(results, () => {
       clearTimeout(expiry);
       connection.removeEventListener('abort', cut);
       this.open.delete(stream);
@@ -77,16 +77,14 @@ const isStream = ({ headers }: Response): boolean =>
 /** Results that can be ended from outside while somebody waits for the next one. */
 class EventStream implements AsyncIterableIterator<ExecutionResult> {
   private readonly results: Results;
-  private readonly toResult: (error: unknown) => ExecutionResult;
   private readonly leave: () => void;
   private last: ExecutionResult | null = null;
   private isDone = false;
   /** Ends the wait for the next result. */
   private wake: () => void = () => undefined;
 
-  constructor(results: Results, toResult: (error: unknown) => ExecutionResult, leave: () => void) {
+  constructor(results: Results, leave: () => void) {
     this.results = results;
-    this.toResult = toResult;
     this.leave = leave;
   }
 
@@ -94,9 +92,9 @@ class EventStream implements AsyncIterableIterator<ExecutionResult> {
     if (!this.isDone) {
       const ended = Promise.withResolvers<null>();
       this.wake = () => ended.resolve(null);
-      const result = await Promise.race([this.results.next(), ended.promise]).catch((error: unknown) => {
-        this.endWith(this.toResult(error));
-        return null;
+      const result = await Promise.race([this.results.next(), ended.promise]).catch(async (error: unknown) => {
+        await this.return();
+        throw error;
       });
       if (result && !this.isDone) {
         if (result.done) await this.return();

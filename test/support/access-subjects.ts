@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccessWorld, Situation, TicketKind } from './access-world.ts';
 import { openEventStream } from './event-stream.ts';
-import { callRest, redeployPath } from './rest.ts';
+import { redeployPath } from './rest.ts';
 import { watch } from './rollout-watch.ts';
 import { ask } from './service.ts';
 import { until } from './wait.ts';
@@ -99,12 +99,15 @@ const alike = (...answers: Subject['answer'][]): Subject => ({
 
 const subscription = (request: Request): Subject => alike(overWebSocket(request), asEvents(request));
 
-const rest =
-  (method: string, path: (situation: Situation) => string): Subject['answer'] =>
-  async (asked) => {
-    const { world, token, situation } = asked;
-    const { status, body } = await callRest(world.replica, { method, path: path(situation), token });
-    return status < 300 ? 'yes' : String(body['code']);
+const http =
+  (method: 'GET' | 'POST', path: string | ((situation: Situation) => string)): Subject['answer'] =>
+  async ({ world, token, situation }) => {
+    const url = new URL(typeof path === 'string' ? path : path(situation), world.replica.url);
+    const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+    const answer = await fetch(url, { method, headers });
+    if (answer.ok) return 'yes';
+    const { code, errors } = (await answer.json()) as { code?: string; errors?: { extensions: { code: string } }[] };
+    return String(code ?? errors?.[0]?.extensions.code);
   };
 
 const reason = 'nobody of those who decide answers the phone';
@@ -197,23 +200,15 @@ export const subjects: Record<string, Subject> = {
 
   'POST /v1/applications/{name}/redeploy': {
     changes: 'authorized',
-    answer: rest('POST', ({ applicationName }) => redeployPath(applicationName)),
+    answer: http('POST', ({ applicationName }) => redeployPath(applicationName)),
   },
-  'GET /v1/operations/{id}': { answer: rest('GET', ({ operationId }) => `/v1/operations/${operationId}`) },
-  'GET /v1/openapi.json': { answer: rest('GET', () => '/v1/openapi.json') },
-  '/v1 with any other path': { answer: rest('GET', ({ applicationName }) => `/v1/${applicationName}`) },
+  'GET /v1/operations/{id}': { answer: http('GET', ({ operationId }) => `/v1/operations/${operationId}`) },
+  'GET /v1/openapi.json': { answer: http('GET', '/v1/openapi.json') },
+  '/v1 with any other path': { answer: http('GET', ({ applicationName }) => `/v1/${applicationName}`) },
   '/graphql by GET and POST': alike(
-    ({ world, token }) => fetched(world, token, `/graphql?query=${encodeURIComponent('{ __typename }')}`),
+    http('GET', `/graphql?query=${encodeURIComponent('{ __typename }')}`),
     field('query', 'viewer { username }'),
   ),
   '/graphql by WebSocket': { answer: overWebSocket({ query: '{ viewer { username } }' }) },
-  '/livez': { answer: ({ world, token }) => fetched(world, token, '/livez') },
+  '/livez': { answer: http('GET', '/livez') },
 };
-
-async function fetched({ replica }: AccessWorld, token: string | null, path: string): Promise<string> {
-  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
-  const answer = await fetch(new URL(path, replica.url), { headers });
-  if (answer.ok) return 'yes';
-  const { errors } = (await answer.json()) as { errors: { extensions: { code: string } }[] };
-  return errors[0]!.extensions.code;
-}

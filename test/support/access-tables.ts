@@ -10,7 +10,7 @@ export const relations: readonly Relation[] = [
 ];
 
 /** One answer that docs/access.md promises: of what, to whom, in which relation. */
-export type Cell = { subject: string; roles: string; relation: Relation; expected: string };
+export type Cell = { subject: string; roles: string; relation: Relation; answer: string };
 
 const terms: Record<string, (relation: Relation) => boolean> = {
   always: () => true,
@@ -48,8 +48,8 @@ export function readCells(): Cell[] {
     }
     const subject = name.replaceAll('`', '');
     for (const relation of relations.filter((one) => holds(when, one))) {
-      for (const [place, expected] of answers.entries()) {
-        cells.push({ subject, roles: columns[place] ?? '', relation, expected });
+      for (const [place, answer] of answers.entries()) {
+        cells.push({ subject, roles: columns[place] ?? '', relation, answer });
       }
     }
   }
