@@ -47,6 +47,9 @@ export function groupBy<Item, Key>(items: readonly Item[], keys: readonly Key[],
   return keys.map((wanted) => groups.get(wanted) ?? []);
 }
 
+/** What a list is narrowed by; null is as good as left out. */
+export type Filter<T> = { [K in keyof T]?: T[K] | null } | null | undefined;
+
 /** What rows must fulfil, put together piece by piece with their values. */
 export class Conditions {
   private readonly parts: string[] = ['true'];

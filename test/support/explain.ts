@@ -1,0 +1,36 @@
+import { vi } from 'vitest';
+import type { Replica, TestWorld } from './desk.ts';
+
+type Plan = { 'Node Type': string; 'Index Name'?: string; Plans?: Plan[] };
+export type Explained = {
+  /** Pages that were touched, in memory or not. */
+  buffers: number;
+  milliseconds: number;
+  nodes: string[];
+  indexes: string[];
+};
+
+/** What PostgreSQL says of the last statement that the work made, each parameter in its place. */
+export async function explain(
+  { sql }: Pick<TestWorld, 'sql'>,
+  { desk }: Pick<Replica, 'desk'>,
+  work: () => Promise<unknown>,
+): Promise<Explained> {
+  const spy = vi.spyOn(desk.orm.config.getLogger(), 'logQuery');
+  await work();
+  const { formatted } = spy.mock.lastCall![0] as unknown as { formatted: string };
+  spy.mockRestore();
+  type Answer = { 'QUERY PLAN': [{ Plan: Plan & Record<string, number> }] };
+  const [answer] = await sql<Answer>(`explain (analyze, buffers, format json) ${formatted}`);
+  const { Plan: root } = answer!['QUERY PLAN'][0];
+  const under = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(under)];
+  const plans = under(root);
+  return {
+    buffers: root['Shared Hit Blocks']! + root['Shared Read Blocks']!,
+    milliseconds: root['Actual Total Time']!,
+    nodes: distinct(plans.map((plan) => plan['Node Type'])),
+    indexes: distinct(plans.flatMap((plan) => plan['Index Name'] ?? [])),
+  };
+}
+
+const distinct = (names: string[]): string[] => [...new Set(names)].toSorted();
