@@ -97,6 +97,10 @@ export type AuditData = {
     isNew: boolean;
   };
   APPLICATION_UNREGISTER: { reason: string | null };
+  /** Written before anything is handed out; filter as it was asked for, and lastId what stood last in the record. */
+  AUDIT_EXPORT: { exportId: string; format: string; filter: object; after: string | null; lastId: string | null };
+  /** What was handed out, up to lastId; an export without one was cut off with its process. */
+  AUDIT_EXPORT_END: { exportId: string; rows: number; lastId: string | null; isComplete: boolean };
   REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
 };
 
@@ -138,6 +142,8 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   ROLLOUT_STATUS: 'KUBERNETES',
   APPLICATION_REGISTER: 'SERVICE',
   APPLICATION_UNREGISTER: 'SERVICE',
+  AUDIT_EXPORT: 'SERVICE',
+  AUDIT_EXPORT_END: 'SERVICE',
   REQUEST_REFUSE: 'SERVICE',
 };
 export const auditKinds = Object.keys(auditKindLevels) as AuditKind[];
@@ -189,6 +195,10 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   APPLICATION_REGISTER: (d, s) =>
     `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
   APPLICATION_UNREGISTER: (d, s) => `application ${s} unregistered${d.reason ? `: ${d.reason}` : ''}`,
+  AUDIT_EXPORT: (d) =>
+    `export of the record as ${d.format} from behind ${d.after ?? 'its beginning'} to ${d.lastId ?? 'there'}, ${JSON.stringify(d.filter)}`,
+  AUDIT_EXPORT_END: (d) =>
+    `export of ${d.rows} records ${d.isComplete ? 'completed' : 'broke off'}${d.lastId ? ` at ${d.lastId}` : ''}`,
   REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
 };
 

@@ -14,7 +14,7 @@ const AuditRecordSchema = defineEntity({
   indexes: [
     {
       name: 'audit_record_instant_index',
-      expression: `create index "audit_record_instant_index" on "audit_record" (("at" at time zone 'UTC'), "id")`,
+      expression: `create index "audit_record_instant_index" on "audit_record" (("at" at time zone 'UTC'), "id") include ("at")`,
     },
     { name: 'audit_record_level_index', properties: ['level', 'at', 'id'] },
     { name: 'audit_record_kind_index', properties: ['kind', 'at', 'id'] },

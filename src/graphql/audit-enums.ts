@@ -11,7 +11,7 @@ export const AuditLevelEnum = builder.enumType('AuditLevel', {
     TOKEN: { description: 'A redeploy token.' },
     OPERATION: { description: 'A redeployment.' },
     KUBERNETES: { description: 'A Kubernetes object, from what the watch saw.' },
-    SERVICE: { description: 'The service itself: its registry, and requests that it refused.' },
+    SERVICE: { description: 'The service itself: its registry, requests that it refused, and exports of the record.' },
   } satisfies Record<AuditLevel, { description: string }>,
 });
 

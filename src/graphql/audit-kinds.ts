@@ -66,5 +66,10 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
     type: 'ApplicationUnregistered',
     description: 'An application was taken out of the registry.',
   },
+  AUDIT_EXPORT: { type: 'AuditExported', description: 'An export of the record was asked for; it begins then.' },
+  AUDIT_EXPORT_END: {
+    type: 'AuditExportEnded',
+    description: 'An export of the record was handed out, or broke off.',
+  },
   REQUEST_REFUSE: { type: 'RequestRefused', description: 'A request of a signed-in person was refused.' },
 };

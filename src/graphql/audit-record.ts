@@ -267,6 +267,21 @@ kindType('APPLICATION_REGISTER', {
   isNew: ['boolean', 'Whether the name was new.'],
 });
 kindType('APPLICATION_UNREGISTER', { reason });
+const exportId = text('The same in what tells of its beginning and of its end.');
+const lastId = ['stringOrNull', "The last record's number; null where there was none."] satisfies [FieldKind, string];
+kindType('AUDIT_EXPORT', {
+  exportId,
+  format: text('ndjson or csv.'),
+  filter: ['jsonOrNull', 'What the records were narrowed by; never null.'],
+  after: ['stringOrNull', 'Only records behind the one with this number; null where from the beginning.'],
+  lastId,
+});
+kindType('AUDIT_EXPORT_END', {
+  exportId,
+  rows: number('How many records were handed out.'),
+  lastId,
+  isComplete: ['boolean', 'Whether all that was asked for was handed out.'],
+});
 kindType('REQUEST_REFUSE', {
   request: text('Which mutation.'),
   code: text('The error code.'),

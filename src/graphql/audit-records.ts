@@ -1,4 +1,5 @@
-import { listAuditRecords, longestSearchDays } from '../operations/audit-lists.ts';
+import { longestSearchDays } from '../operations/audit-filter.ts';
+import { listAuditRecords } from '../operations/audit-lists.ts';
 import { instantCursor } from '../operations/pages.ts';
 import { AuditKindEnum, AuditLevelEnum, AuditOutcomeEnum } from './audit-enums.ts';
 import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';

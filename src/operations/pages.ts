@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
+import { isStorable } from '../domain/instants.ts';
 import { arrayOf, columnOf, type Conditions, groupBy, readRows, type RowSource } from './rows.ts';
 
 /** Rows in the order of one unique column, whose values are the cursors: a deep page costs what the first one does. */
@@ -66,12 +67,9 @@ export const instantCursor = ({ at, id }: Place): string => `${at.getTime()}-${i
 export function readInstantCursor(cursor: string, name: string): Place {
   const [, milliseconds, id = ''] = /^(\d{1,15})-(\d{1,18})$/.exec(cursor) ?? [];
   const at = new Date(Number(milliseconds));
-  if (at <= latestInstant) return { at, id };
+  if (isStorable(at)) return { at, id };
   throw noCursor(name);
 }
-
-/** Beyond it JavaScript writes what PostgreSQL does not read. */
-const latestInstant = new Date('9999-12-31T23:59:59.999Z');
 
 /**
  * One page of what fulfils the conditions, and of the alternatives exactly one. Each alternative is read in order from

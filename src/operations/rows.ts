@@ -59,6 +59,10 @@ export class Conditions {
     return this.parts.join(' and ');
   }
 
+  get isEmpty(): boolean {
+    return this.parts.length === 1;
+  }
+
   add(condition: string, ...values: unknown[]): void {
     this.parts.push(condition);
     this.values.push(...values);
@@ -72,9 +76,20 @@ export class Conditions {
     if (values != null) this.add(`${column} = any(?::text[])`, arrayOf(values));
   }
 
-  /** From `after` on, and before `before`. */
-  between(column: string, after: Date | null | undefined, before: Date | null | undefined): void {
-    if (after != null) this.add(`${column} >= ?::timestamptz`, after.toISOString());
-    if (before != null) this.add(`${column} < ?::timestamptz`, before.toISOString());
+  /** One of these, which have no values of their own. */
+  anyOf(conditions: readonly string[]): void {
+    this.add(`(${conditions.join(' or ')})`);
+  }
+
+  /** From `after` on, and before `before`; `asOrdered` is what the index orders instants by. */
+  between(
+    column: string,
+    after: Date | null | undefined,
+    before: Date | null | undefined,
+    asOrdered = (instant: string) => instant,
+  ): void {
+    const [it, value] = [asOrdered(column), asOrdered('?::timestamptz')];
+    if (after != null) this.add(`${it} >= ${value}`, after.toISOString());
+    if (before != null) this.add(`${it} < ${value}`, before.toISOString());
   }
 }

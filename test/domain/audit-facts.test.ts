@@ -57,13 +57,22 @@ const everything = {
   missing: ['1 approver'],
   runningTicketNo: 'b2c3d4e5',
   uses: 3,
+  exportId: 'e-1',
+  format: 'csv',
+  filter: { username: 'alice' },
+  after: '41',
+  lastId: '99',
+  rows: 58,
+  isComplete: true,
 };
 const emptied = Object.fromEntries(
   Object.entries(everything).map(([key, value]) => {
     if (Array.isArray(value)) return [key, []];
     return [
       key,
-      ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan', 'runningTicketNo'].includes(key)
+      ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan', 'runningTicketNo', 'after', 'lastId'].includes(
+        key,
+      )
         ? null
         : value,
     ];

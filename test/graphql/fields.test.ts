@@ -232,6 +232,13 @@ describe('the record, kind by kind', () => {
     missing: ['1 approver'],
     runningTicketNo: 'b2c3d4e5',
     uses: 3,
+    exportId: 'e-1',
+    format: 'csv',
+    filter: { username: 'alice' },
+    after: '41',
+    lastId: '99',
+    rows: 58,
+    isComplete: true,
   };
   const common = schema.getType('AuditRecord') as GraphQLInterfaceType;
   const types = schema.getPossibleTypes(common);

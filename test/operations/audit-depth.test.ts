@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditLevels } from '../../src/domain/audit-facts.ts';
-import { type AuditFilter, listAuditRecords } from '../../src/operations/audit-lists.ts';
+import type { AuditFilter } from '../../src/operations/audit-filter.ts';
+import { listAuditRecords } from '../../src/operations/audit-lists.ts';
 import { instantCursor, type Page } from '../../src/operations/pages.ts';
 import { fillRecord, recordBegin } from '../support/audit-rows.ts';
 import { frank, openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
