@@ -2,6 +2,7 @@ import { lexicographicSortSchema } from 'graphql';
 import { builder } from './builder.ts';
 import './viewer.ts';
 import './application.ts';
+import './application-statistics.ts';
 import './redeploy-token.ts';
 import './rollout-status-event.ts';
 import './redeploy-operation.ts';

@@ -43,8 +43,11 @@ function selectionOf(type: GraphQLNamedType, depth: number): string {
   });
   return `{ __typename ${selected.join(' ')} }`;
 }
-const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string =>
-  args.some(({ name }) => name === 'first') ? '(first: 10)' : '';
+const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string => {
+  const names = args.map(({ name }) => name);
+  if (names.includes('from')) return '(from: "2025-01-01T00:00:00Z", to: "2025-02-01T00:00:00Z")';
+  return names.includes('first') ? '(first: 10)' : '';
+};
 const whole = (type: string): string => selectionOf(schema.getType(type)!, 2);
 
 describe('who may read what', () => {

@@ -26,9 +26,9 @@ const readPage = (filter: AuditFilter, page: Partial<Page>) =>
   listAuditRecords(replica.desk, frank, filter, { after: null, before: null, limit, inverted: false, ...page });
 
 async function explainPage(filter: AuditFilter, page: Partial<Page> = {}) {
-  const explained = await explain(world, replica, () => readPage(filter, page));
+  const [explained] = await explain(world, replica, () => readPage(filter, page));
   if (isTold) process.stdout.write(`${JSON.stringify({ filter, page, ...explained })}\n`);
-  return explained;
+  return explained!;
 }
 
 /** So far from the newest that nothing but a few pages is behind it. */
