@@ -7,12 +7,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CheckpointFile } from '../src/adapters/file/checkpoint-file.ts';
 import { verifyExport } from '../src/adapters/file/record-export.ts';
 import { loadTrust } from '../src/adapters/file/trust-files.ts';
-import { readKeys } from '../src/domain/checkpoint-signature.ts';
+import { readKeys, type SigningKeys } from '../src/domain/checkpoint-signature.ts';
+import { exportAuditRecords } from '../src/operations/audit-export.ts';
 import { checkpointKeeper } from '../src/operations/checkpoint-keeping.ts';
 import { cancelTicket } from '../src/operations/ticket-endings.ts';
 import { reading } from '../src/operations/transaction.ts';
+import { exportTexts } from '../src/rest/audit-lines.ts';
 import {
   alice,
+  frank,
   openTestWorld,
   registeredApplication,
   type Replica,
@@ -25,6 +28,7 @@ let folder: string;
 let world: TestWorld;
 let replica: Replica;
 let ticketNo: string;
+let keys: SigningKeys | null;
 /** Of two seals, and a record that is in none. */
 let lines: string[];
 beforeAll(async () => {
@@ -34,14 +38,13 @@ beforeAll(async () => {
   const { desk } = replica;
   const pem = newKeyPem();
   await writeFile(file('key.pem'), pem);
-  const keys = readKeys(pem).signing;
-  const keep = checkpointKeeper(new CheckpointFile(file('checkpoints.ndjson')));
+  keys = readKeys(pem).signing;
   const application = await registeredApplication(desk);
   for (let count = 0; count < 2; count += 1) {
     ({ ticketNo } = await ticketFor(desk, application));
     await cancelTicket(desk, alice, { ticketNo });
     await sealAll(desk, keys);
-    await keep(desk);
+    await keep();
   }
   await ticketFor(desk, application);
   lines = await reading(desk, exportLines);
@@ -53,6 +56,7 @@ afterAll(async () => {
 });
 
 const file = (name: string): string => join(folder, name);
+const keep = () => checkpointKeeper(new CheckpointFile(file('checkpoints.ndjson')))(replica.desk);
 
 type Ended = { code: number; out: string; err: string };
 const run = (command: string, env: Record<string, string>, ...args: string[]): Promise<Ended> =>
@@ -164,6 +168,23 @@ describe('an export', () => {
     const { lastId } = (JSON.parse(first) as { checkpoint: { lastId: number } }).checkpoint;
     const then = recordLines().filter((line) => Number((JSON.parse(line) as { id: string }).id) <= lastId);
     expect(await found([...then, first])).toEqual([]);
+  });
+
+  test('as it is handed out is verified, against checkpoints that have gone on since', async () => {
+    const handOut = async () => {
+      const records = await exportAuditRecords(replica.desk, frank, { format: 'ndjson' });
+      return (await Array.fromAsync(exportTexts.ndjson(records))).join('').trimEnd().split('\n');
+    };
+    await sealAll(replica.desk, keys);
+    await handOut();
+    const handedOut = await handOut();
+    await sealAll(replica.desk, keys);
+    await keep();
+    expect(handedOut.at(-1)).toContain('AUDIT_EXPORT_END');
+    expect(await found(handedOut)).toEqual([]);
+    const [first = '', ...others] = handedOut;
+    expect(await found([first.replace('"address":null', '"address":"::1"'), ...others])).toEqual(['chain']);
+    expect(await found(others)).toContain('seal');
   });
 
   test('of some records alone is verified by their own hashes and chains', async () => {

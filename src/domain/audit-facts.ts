@@ -112,14 +112,10 @@ export type AuditData = {
     /** Absent in records from before it was told. */
     clientAddress?: string | null;
   };
-  /** `filter` as it was asked for; of the records that went out the ids of the first and the last, and how many they are. */
-  AUDIT_EXPORT: {
-    format: string;
-    filter: object | null;
-    firstRecord: string | null;
-    lastRecord: string | null;
-    records: number;
-  };
+  /** Written before anything is handed out; filter as it was asked for, and lastId what stood last in the record. */
+  AUDIT_EXPORT: { exportId: string; format: string; filter: object; after: string | null; lastId: string | null };
+  /** What was handed out, up to lastId; an export without one was cut off with its process. */
+  AUDIT_EXPORT_END: { exportId: string; rows: number; lastId: string | null; isComplete: boolean };
   /** Every record through this one, with all seals through this one, is gone from the database. `by`: the database's role. */
   AUDIT_PRUNE: {
     throughRecord: number;
@@ -182,6 +178,7 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   APPLICATION_UNREGISTER: 'SERVICE',
   REQUEST_REFUSE: 'SERVICE',
   AUDIT_EXPORT: 'SERVICE',
+  AUDIT_EXPORT_END: 'SERVICE',
   AUDIT_PRUNE: 'SERVICE',
   AUDIT_KEY_CHANGE: 'SERVICE',
 };
@@ -234,8 +231,11 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   APPLICATION_REGISTER: (d, s) =>
     `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
   APPLICATION_UNREGISTER: (d, s) => `application ${s} unregistered${d.reason ? `: ${d.reason}` : ''}`,
+  AUDIT_EXPORT: (d) =>
+    `export of the record as ${d.format} from behind ${d.after ?? 'its beginning'} to ${d.lastId ?? 'there'}, ${JSON.stringify(d.filter)}`,
+  AUDIT_EXPORT_END: (d) =>
+    `export of ${d.rows} records ${d.isComplete ? 'completed' : 'broke off'}${d.lastId ? ` at ${d.lastId}` : ''}`,
   REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
-  AUDIT_EXPORT: (d) => `exported ${d.records} records as ${d.format}`,
   AUDIT_PRUNE: (d) =>
     `${d.by} pruned ${d.records} records, through ${d.throughRecord} of seal ${d.throughSeal}: ${d.reason}`,
   AUDIT_KEY_CHANGE: (d) =>

@@ -2,10 +2,36 @@ import { defineEntity, p } from '@mikro-orm/core';
 import { type AuditKind, type AuditLevel } from './audit-facts.ts';
 import { canonicalHash } from './canonical-hash.ts';
 
+/** Newest first among the records that have one value there. */
+const among = <Column extends string>(column: Column, where: string) => ({
+  properties: [column, 'at', 'id'] as [Column, 'at', 'id'],
+  where,
+});
+
 const AuditRecordSchema = defineEntity({
   name: 'AuditRecord',
   uniques: [{ properties: ['ticketId', 'sequence'], name: 'audit_record_chain_unique' }],
   indexes: [
+    {
+      name: 'audit_record_instant_index',
+      expression: `create index "audit_record_instant_index" on "audit_record" (("at" at time zone 'UTC'), "id") include ("at")`,
+    },
+    { name: 'audit_record_level_index', properties: ['level', 'at', 'id'] },
+    { name: 'audit_record_kind_index', properties: ['kind', 'at', 'id'] },
+    {
+      name: 'audit_record_result_index',
+      expression: `create index "audit_record_result_index" on "audit_record" (("data" ->> 'result'), "at", "id") where kind = 'TICKET_COMPLETE'`,
+    },
+    { name: 'audit_record_ticket_index', ...among('ticketNo', 'ticket_no is not null') },
+    { name: 'audit_record_operation_index', ...among('operationId', 'operation_id is not null') },
+    { name: 'audit_record_user_index', ...among('username', 'username is not null') },
+    { name: 'audit_record_application_index', ...among('applicationName', 'application_name is not null') },
+    {
+      name: 'audit_record_application_user_index',
+      properties: ['applicationName', 'username', 'at', 'id'],
+      where: 'application_name is not null and username is not null',
+    },
+    { name: 'audit_record_namespace_index', ...among('namespace', 'namespace is not null') },
     // What the record says of itself, and is looked up without a time.
     {
       properties: ['id'],
@@ -20,7 +46,7 @@ const AuditRecordSchema = defineEntity({
     sequence: p.integer().nullable(),
     level: p.text().$type<AuditLevel>(),
     kind: p.text().$type<AuditKind>(),
-    at: p.datetime(3).index('audit_record_at_index'),
+    at: p.datetime(3),
     issuer: p.text().nullable(),
     subject: p.text().nullable(),
     /** Whose act it was; null for the service's own. */
@@ -29,7 +55,7 @@ const AuditRecordSchema = defineEntity({
     address: p.text().nullable(),
     ticketNo: p.text().nullable(),
     applicationName: p.text().nullable(),
-    operationId: p.uuid().nullable().index('audit_record_operation_index'),
+    operationId: p.uuid().nullable(),
     cluster: p.text().nullable(),
     namespace: p.text().nullable(),
     message: p.text(),

@@ -89,6 +89,8 @@ class Verifier {
   private readonly found: Verification;
   private previous: Checkpoint | null;
   private lastId = -Infinity;
+  /** The id of the last record of the last seal whose records are looked at. */
+  private sealedThrough = 0;
   private root = new RecordRoot();
   /** Through the last of the seals at the beginning whose records are not there. */
   private absentThrough = 0;
@@ -117,6 +119,7 @@ class Verifier {
     if (exported !== undefined && exported !== seal.hash) {
       this.sealFault('CHECKPOINT_DIFFERS', seal, 'the checkpoint that was kept outside is another one');
     }
+    if (sequence <= this.sealsThrough) this.sealedThrough = seal.lastId;
     this.previous = seal;
     this.found.newest = seal;
   }
@@ -135,7 +138,7 @@ class Verifier {
     if (record.kind === 'AUDIT_PRUNE' && typeof throughRecord === 'number') {
       this.found.prunedThrough = Math.max(this.found.prunedThrough, throughRecord);
     }
-    if (seal === null && record.id > (this.found.newest?.lastId ?? 0)) this.found.unsealed += 1;
+    if (seal === null && record.id > this.sealedThrough) this.found.unsealed += 1;
     else if (seal === null || record.id < seal.firstId) {
       this.recordFault('RECORD_OUT_OF_ORDER', record, 'it stands where everything is sealed, but in no seal');
     } else this.root.add(record);

@@ -107,6 +107,7 @@ export const rootRules: Record<'Query' | 'Mutation' | 'Subscription', Record<str
 /** Objects that are not read simply with what holds them. Each kind of audit record is as its interface. */
 export const objectRules: Record<string, string> = {
   Application: 'its owners, APPROVER, AUDITOR and ADMIN',
+  ApplicationStatistics: 'whoever may read the application',
   AuditRecord: 'whoever may read its ticket, and AUDITOR and ADMIN',
   Node: 'whoever may read the object that it is',
   RedeployOperation: 'whoever did it, APPROVER, AUDITOR and ADMIN',
@@ -118,8 +119,11 @@ export const objectRules: Record<string, string> = {
   Viewer: 'that person alone',
 };
 
-/** Fields that lead from one of these objects to another one: nobody comes to what they may not read. */
+/** Fields that lead from one of these objects to another one: nobody comes to what they may not read. Those of audit
+ * records stand with their interface. */
 export const linkRules: Record<string, string> = {
+  'Application.statistics': 'whoever may read the application',
+  'AuditRecord.ticket': 'whoever may read the record',
   'RedeployOperation.events': 'whoever may read the operation',
   'RedeployOperation.ticket': 'whoever may read the operation',
   'Ticket.auditTrail': 'whoever may read the ticket',
@@ -143,8 +147,10 @@ export const parts: readonly string[] = [
   'BreakGlassReview',
   'BusinessTag',
   'ContainerImage',
+  'OperationCounts',
   'Owners',
   'PageInfo',
+  'Percentiles',
   'PodFailure',
   'RedeployOperationConnection',
   'RedeployOperationEdge',
@@ -158,6 +164,7 @@ export const parts: readonly string[] = [
   'RolloutStatusEventEdge',
   'Target',
   'TicketConnection',
+  'TicketCounts',
   'TicketEdge',
   'TicketEntry',
   'TicketPolicy',

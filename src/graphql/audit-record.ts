@@ -1,29 +1,13 @@
-import type { AuditData, AuditKind, AuditLevel, RegistrationFact } from '../domain/audit-facts.ts';
+import type { AuditData, AuditKind, RegistrationFact } from '../domain/audit-facts.ts';
+import { outcomeOf } from '../domain/audit-outcomes.ts';
 import type { AuditRow } from '../operations/reads.ts';
 import { BusinessTagType, OwnersType, TargetType } from './application.ts';
 import { RegistrationType } from './application-registration.ts';
+import { AuditKindEnum, AuditLevelEnum, AuditOutcomeEnum } from './audit-enums.ts';
 import { builder } from './builder.ts';
 import { operationGlobalId } from './ids.ts';
 import { auditKindTexts } from './audit-kinds.ts';
-
-export const AuditLevelEnum = builder.enumType('AuditLevel', {
-  description: 'What a record is about.',
-  values: {
-    TICKET: { description: 'A ticket as a whole.' },
-    ENTRY: { description: 'One entry of a ticket.' },
-    TOKEN: { description: 'A redeploy token.' },
-    OPERATION: { description: 'A redeployment.' },
-    KUBERNETES: { description: 'A Kubernetes object, from what the watch saw.' },
-    SERVICE: { description: 'The service itself: its registry, requests that it refused, and the record.' },
-  } satisfies Record<AuditLevel, { description: string }>,
-});
-
-export const AuditKindEnum = builder.enumType('AuditKind', {
-  description: 'What happened.',
-  values: Object.fromEntries(
-    Object.entries(auditKindTexts).map(([kind, { description }]) => [kind, { description }]),
-  ) as Record<AuditKind, { description: string }>,
-});
+import { TicketType } from './ticket-ref.ts';
 
 export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').implement({
   description:
@@ -63,6 +47,18 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
     namespace: t.exposeString('namespace', {
       nullable: true,
       description: 'In which namespace; null where it concerns none.',
+    }),
+    outcome: t.field({
+      type: AuditOutcomeEnum,
+      nullable: true,
+      description: 'What came of it; null for a step, and for an end that is neither good nor bad.',
+      resolve: outcomeOf,
+    }),
+    ticket: t.field({
+      type: TicketType,
+      nullable: true,
+      description: 'The ticket that it belongs to; null where it belongs to none.',
+      resolve: (record, _, ctx) => (record.ticketId === null ? null : ctx.loaders.ticket.load(record.ticketId)),
     }),
     message: t.exposeString('message', { description: 'The fact as a sentence without its subject.' }),
     sequence: t.exposeInt('sequence', {

@@ -21,12 +21,20 @@ kindType('REQUEST_REFUSE', {
   count: number('How many such refusals this person had had within the minute; recorded at 1, 10, 100 …'),
   clientAddress: ['stringOrNull', 'From which address the last of them came; null where that is not known.'],
 });
+const exportId = text('The same in what tells of its beginning and of its end.');
+const lastId = ['stringOrNull', "The last record's number; null where there was none."] satisfies [FieldKind, string];
 kindType('AUDIT_EXPORT', {
-  format: text('NDJSON or CSV.'),
-  filter: ['jsonOrNull', 'Which records were asked for; null for all.'],
-  firstRecord: ['stringOrNull', 'The id of the first record that went out; null where none did.'],
-  lastRecord: ['stringOrNull', 'The id of the last one; null where none did.'],
-  records: number('How many went out.'),
+  exportId,
+  format: text('ndjson or csv.'),
+  filter: ['jsonOrNull', 'What the records were narrowed by; never null.'],
+  after: ['stringOrNull', 'Only records behind the one with this number; null where from the beginning.'],
+  lastId,
+});
+kindType('AUDIT_EXPORT_END', {
+  exportId,
+  rows: number('How many records were handed out.'),
+  lastId,
+  isComplete: ['boolean', 'Whether all that was asked for was handed out.'],
 });
 kindType('AUDIT_PRUNE', {
   throughRecord: number('The id of the last record that is gone.'),

@@ -1,6 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { parseInstant } from '../domain/instants.ts';
 import type { Context } from './context.ts';
 
 export const builder = new SchemaBuilder<{
@@ -40,17 +41,12 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-const earliest = new Date('0001-01-01T00:00:00.000Z');
-const latest = new Date('9999-12-31T23:59:59.999Z');
-
 builder.scalarType('DateTime', {
   description: 'An instant in ISO 8601, UTC, with milliseconds, such as 2025-08-22T10:15:00.000Z.',
   serialize: (value) => value.toISOString(),
   parseValue: (value) => {
-    const at = typeof value === 'string' ? new Date(value) : null;
-    // Beyond the years 1 to 9999 JavaScript writes what PostgreSQL does not read.
-    const isOne = at && at >= earliest && at <= latest;
-    if (!isOne) throw new GraphQLError('must be an instant in ISO 8601');
+    const at = typeof value === 'string' ? parseInstant(value) : null;
+    if (!at) throw new GraphQLError('must be an instant in ISO 8601');
     return at;
   },
 });

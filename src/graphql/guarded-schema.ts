@@ -42,7 +42,8 @@ export function guardedSchema(schema: GraphQLSchema): GraphQLSchema {
     }
     for (const field of fieldsOf(type)) {
       if (/(Connection|Edge)$/.test(type.name) || !hasOwnRule(field)) continue;
-      const readers = take(linkRules, `${type.name}.${field.name}`);
+      const declaring = type.getInterfaces().find((one) => field.name in one.getFields()) ?? type;
+      const readers = take(linkRules, `${declaring.name}.${field.name}`);
       if (readers) field.description = `${field.description} For ${readers}.`;
     }
   }

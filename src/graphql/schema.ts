@@ -3,6 +3,7 @@ import { builder } from './builder.ts';
 import { guardedSchema } from './guarded-schema.ts';
 import './viewer.ts';
 import './application.ts';
+import './application-statistics.ts';
 import './redeploy-token.ts';
 import './rollout-status-event.ts';
 import './redeploy-operation.ts';

@@ -78,9 +78,9 @@ export function createApp(
     logRequest(desk.log, addressOf, request, response);
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
     if (answerHealth(request, response)) return;
-    if (!isAddressable(request)) response.writeHead(400).end();
+    if (isForRest(request)) void rest(request, response);
+    else if (!isAddressable(request)) response.writeHead(400).end();
     else if (!isEndpoint(pathOf(request))) response.writeHead(404).end();
-    else if (isForRest(request)) void rest(request, response);
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);
   });

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { auditKinds, auditLevels } from '../domain/audit-facts.ts';
+import { auditOutcomes } from '../domain/audit-outcomes.ts';
 import { RedeployError } from '../domain/errors.ts';
 import { imagePattern, repositoryOf } from '../domain/images.ts';
+import { parseInstant } from '../domain/instants.ts';
 import { ticketCategories } from '../domain/ticket-status.ts';
 
 /** More, and longer, help nobody. */
@@ -256,3 +259,30 @@ export const readRedeployInput = reader(
     }),
 );
 export type RedeployRequest = ReturnType<typeof readRedeployInput>;
+
+const instant = z.string().transform((value, context) => {
+  const at = parseInstant(value);
+  if (at === null) context.addIssue({ code: 'custom', message: 'must be an instant in ISO 8601' });
+  return at ?? z.NEVER;
+});
+
+export const exportFormats = ['ndjson', 'csv'] as const;
+
+export const readAuditExport = reader(
+  z.object({
+    format: z.enum(exportFormats),
+    after: orNull(z.string().regex(/^\d{1,18}$/, "must be a record's id")),
+    ticketNo: orNull(text(32)),
+    operationId: orNull(text(64)),
+    username: orNull(text(253)),
+    applicationName: orNull(text(63)),
+    namespace: orNull(text(63)),
+    level: orNull(z.array(z.enum(auditLevels))),
+    kind: orNull(z.array(z.enum(auditKinds))),
+    outcome: orNull(z.array(z.enum(auditOutcomes))),
+    text: orNull(text(200)),
+    from: orNull(instant),
+    to: orNull(instant),
+  }),
+);
+export type AuditExportRequest = ReturnType<typeof readAuditExport>;

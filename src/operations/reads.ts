@@ -111,14 +111,8 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowList<AuditRow> = {
-  key: 'id',
-  order: 'desc',
-  cursor: 'bigint',
-  table: 'audit_record',
-  columns: auditColumns,
-  instants: ['at'],
-};
+export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+/** A ticket's story: in the order in which it was written, which is not quite that of its instants. */
 const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */

@@ -1,12 +1,10 @@
 import { restRules } from './access.ts';
-import { problemExamples, refusalResponses } from './openapi-refusals.ts';
+import { auditExportPaths } from './openapi-audit-export.ts';
+import { problemExamples, refusalResponses, refusals } from './openapi-refusals.ts';
 import { schemas } from './openapi-schemas.ts';
 import { idempotencyKeyPattern } from './requests.ts';
 
 const operationContent = { 'application/json': { schema: { $ref: '#/components/schemas/Operation' } } };
-
-const refusals = (...statuses: number[]) =>
-  Object.fromEntries(statuses.map((status) => [String(status), { $ref: `#/components/responses/${status}` }]));
 
 /** The REST API in its own words (OpenAPI 3.1), as GET /v1/openapi.json answers. */
 export const openApiDocument = {
@@ -15,7 +13,7 @@ export const openApiDocument = {
     title: 'Cratos Redeploy for scripts',
     version: '1.0.0',
     description:
-      'The one call that scripts need; everything else is in GraphQL. Whoever calls must hold a redeploy token for the application: a ticket of theirs that somebody else has approved. A path that does not stand here is 404, a method that a path has not is 405; without a sign-in everything is 401.',
+      'The calls that scripts need; everything else is in GraphQL. Whoever redeploys must hold a redeploy token for the application: a ticket of theirs that somebody else has approved. A path that does not stand here is 404, a method that a path has not is 405; without a sign-in everything is 401.',
   },
   servers: [{ url: '/' }],
   security: [{ signIn: [] }],
@@ -86,6 +84,7 @@ export const openApiDocument = {
         },
       },
     },
+    ...auditExportPaths,
     '/v1/openapi.json': {
       get: {
         operationId: 'getOpenApiDocument',

@@ -61,10 +61,6 @@ const everything = {
   imageBefore: 'web:v1',
   imageAfter: 'web:v2',
   registrationBefore: null,
-  format: 'NDJSON',
-  filter: null,
-  firstRecord: '1',
-  lastRecord: '7',
   records: 7,
   throughRecord: 7,
   throughSeal: 1,
@@ -72,13 +68,30 @@ const everything = {
   by: 'cratos_owner',
   keyId: 'abc',
   previousKeyId: null,
+  exportId: 'e-1',
+  format: 'csv',
+  filter: { username: 'alice' },
+  after: '41',
+  lastId: '99',
+  rows: 58,
+  isComplete: true,
 };
 const emptied = Object.fromEntries(
   Object.entries(everything).map(([key, value]) => {
     if (Array.isArray(value)) return [key, []];
     return [
       key,
-      ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan', 'runningTicketNo', 'keyId'].includes(key)
+      [
+        'comment',
+        'summary',
+        'reason',
+        'expectedEffect',
+        'rollbackPlan',
+        'runningTicketNo',
+        'keyId',
+        'after',
+        'lastId',
+      ].includes(key)
         ? null
         : value,
     ];
@@ -140,7 +153,8 @@ test.for<[rule: string, approvals: number, required: number, missing: string[], 
 });
 
 test.for([
-  ['AUDIT_EXPORT', 'exported 7 records as NDJSON'],
+  ['AUDIT_EXPORT', 'export of the record as csv from behind 41 to 99, {"username":"alice"}'],
+  ['AUDIT_EXPORT_END', 'export of 58 records completed at 99'],
   ['AUDIT_PRUNE', 'cratos_owner pruned 7 records, through 7 of seal 1: why'],
   ['AUDIT_KEY_CHANGE', 'checkpoints are signed with key abc'],
 ] as const)('what is done with the record itself stands in it: %s', ([kind, message]) => {

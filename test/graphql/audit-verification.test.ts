@@ -70,7 +70,7 @@ test('the service seals and signs its record by itself, and keeps every checkpoi
   expect(found.checkpoint!.signature).toMatch(/^[A-Za-z0-9+/]{86}==$/);
   const { sequence, hash, lastId } = found.checkpoint!;
   const kept = async () => {
-    const lines = (await readFile(checkpointFile, 'utf8')).trim().split('\n');
+    const lines = (await readFile(checkpointFile, 'utf8')).split('\n').filter((line) => line !== '');
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   };
   const checkpoints = await until('it is kept', async () => {

@@ -43,8 +43,11 @@ function selectionOf(type: GraphQLNamedType, depth: number): string {
   });
   return `{ __typename ${selected.join(' ')} }`;
 }
-const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string =>
-  args.some(({ name }) => name === 'first') ? '(first: 10)' : '';
+const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string => {
+  const names = args.map(({ name }) => name);
+  if (names.includes('from')) return '(from: "2025-01-01T00:00:00Z", to: "2025-02-01T00:00:00Z")';
+  return names.includes('first') ? '(first: 10)' : '';
+};
 const whole = (type: string): string => selectionOf(schema.getType(type)!, 2);
 
 describe('who may read what', () => {
@@ -243,10 +246,6 @@ describe('the record, kind by kind', () => {
       imageRepositories: ['mirror/web'],
       manifestHash: 'abc',
     },
-    format: 'NDJSON',
-    filter: { kind: ['TICKET_APPROVE'] },
-    firstRecord: '1',
-    lastRecord: '7',
     records: 7,
     throughRecord: 7,
     throughSeal: 1,
@@ -254,6 +253,13 @@ describe('the record, kind by kind', () => {
     by: 'cratos_owner',
     keyId: 'abc',
     previousKeyId: 'abd',
+    exportId: 'e-1',
+    format: 'csv',
+    filter: { username: 'alice' },
+    after: '41',
+    lastId: '99',
+    rows: 58,
+    isComplete: true,
   };
   const common = schema.getType('AuditRecord') as GraphQLInterfaceType;
   const types = schema.getPossibleTypes(common);

@@ -157,6 +157,14 @@ export const subjects: Record<string, Subject> = {
     ),
   },
 
+  'Application.statistics': {
+    answer: field(
+      'query ($name: String!)',
+      'application(name: $name) { statistics(from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z") { successRate } }',
+      ofName,
+    ),
+  },
+  'AuditRecord.ticket': ticketWith('auditTrail(first: 1) { edges { node { ticket { ticketNo } } } }'),
   'Ticket.auditTrail': ticketWith('auditTrail(first: 1) { edges { node { kind } } }'),
   'Ticket.operations': ticketWith('operations(first: 1) { edges { node { id } } }'),
   'TicketEntry.token': ticketWith('entries { token { valid } }'),
@@ -203,6 +211,8 @@ export const subjects: Record<string, Subject> = {
     answer: http('POST', ({ applicationName }) => redeployPath(applicationName)),
   },
   'GET /v1/operations/{id}': { answer: http('GET', ({ operationId }) => `/v1/operations/${operationId}`) },
+  'GET /v1/audit-records.ndjson': { answer: http('GET', '/v1/audit-records.ndjson') },
+  'GET /v1/audit-records.csv': { answer: http('GET', '/v1/audit-records.csv') },
   'GET /v1/openapi.json': { answer: http('GET', '/v1/openapi.json') },
   '/v1 with any other path': { answer: http('GET', ({ applicationName }) => `/v1/${applicationName}`) },
   '/graphql by GET and POST': alike(

@@ -33,7 +33,8 @@ const exportedRecord = z.object({
 
 /**
  * Verifies an export in NDJSON by itself. The seals are the checkpoints of `sealFile`, or else those that it holds; of
- * later ones than its own last one the records are not looked for. `isPartial`: it is not an export of everything, so
+ * later ones than its own last one the records are not looked for, nor where it holds none of those that end behind its
+ * last record. `isPartial`: it is not an export of everything, so
  * that seals tell nothing of it. Needs memory for each ticket, not for each record.
  */
 export async function verifyExport(
@@ -46,10 +47,23 @@ export async function verifyExport(
     const alone = { records, seals: inOrder([]), before: null, sealsThrough: 0, prunedThrough: Infinity };
     return verifyRecord(alone, { ...trust, checkpoints: new Map() });
   }
-  let sealsThrough = Infinity;
-  for await (const { sequence } of checkpointsIn(file)) sealsThrough = sequence;
+  const sealsThrough = (await lastCheckpointOf(file)) ?? (sealFile ? await lastSealWithin(file, sealFile) : Infinity);
   const seals = inOrder(checkpointsIn(sealFile ?? file));
   return verifyRecord({ records, seals, before: null, sealsThrough, prunedThrough: 0 }, trust);
+}
+
+async function lastCheckpointOf(file: string): Promise<number | null> {
+  let last: number | null = null;
+  for await (const { sequence } of checkpointsIn(file)) last = sequence;
+  return last;
+}
+
+/** Seals go on after an export was taken: the last one that it can hold whole. */
+async function lastSealWithin(file: string, sealFile: string): Promise<number> {
+  let [lastRecord, last] = [0, 0];
+  for await (const { id } of recordsIn(file)) lastRecord = id;
+  for await (const { sequence, lastId } of inOrder(checkpointsIn(sealFile))) if (lastId <= lastRecord) last = sequence;
+  return last;
 }
 
 /** Several replicas may have told the same. */

@@ -387,6 +387,7 @@ export type AuditTrailQuery = { ticket: { auditTrail: { edges: Array<{ node:
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
          }> } } | null };
 
 export type TicketChangedSubscriptionVariables = Exact<{
