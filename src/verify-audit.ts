@@ -60,7 +60,7 @@ async function main(): Promise<number> {
     values.export === undefined
       ? await verifyDatabase(url!, trust)
       : await verifyExport(values.export, trust, {
-          sealFile: values.checkpoints[0] ?? null,
+          sealFiles: values.checkpoints,
           isPartial: values.partial,
         });
   tell(verification);

@@ -145,8 +145,8 @@ describe('an export', () => {
   const found = async (changed: readonly string[], isPartial = false): Promise<string[]> => {
     await writeFile(file('changed.ndjson'), changed.join('\n'));
     const trust = await loadTrust([file('checkpoints.ndjson')], [file('key.pem')]);
-    const sealFile = file('checkpoints.ndjson');
-    const { faults } = await verifyExport(file('changed.ndjson'), trust, { sealFile, isPartial });
+    const sealFiles = [file('checkpoints.ndjson')];
+    const { faults } = await verifyExport(file('changed.ndjson'), trust, { sealFiles, isPartial });
     return [...new Set(faults.map(({ kind }) => safeguardOf(kind)))].toSorted();
   };
 
@@ -185,6 +185,17 @@ describe('an export', () => {
     const [first = '', ...others] = handedOut;
     expect(await found([first.replace('"address":null', '"address":"::1"'), ...others])).toEqual(['chain']);
     expect(await found(others)).toContain('seal');
+  });
+
+  test('is verified with the seals of several logs, of which each holds some', async () => {
+    const [first, second] = (await readFile(file('checkpoints.ndjson'), 'utf8')).trim().split('\n');
+    await writeFile(file('first.log'), `{"msg":"audit checkpoint","checkpoint":${second}}\n`);
+    await writeFile(file('second.log'), `{"msg":"serving"}\n${first}\n${second}\n`);
+    const logs = [file('first.log'), file('second.log')];
+    const trust = await loadTrust(logs, []);
+    const of = (sealFiles: string[]) => verifyExport(file('record.ndjson'), trust, { sealFiles, isPartial: false });
+    expect(await of(logs)).toMatchObject({ faults: [], seals: 2 });
+    expect((await of(logs.slice(0, 1))).faults.map(({ kind }) => kind)).toContain('SEAL_CHAIN_BROKEN');
   });
 
   test('of some records alone is verified by their own hashes and chains', async () => {

@@ -3,8 +3,8 @@ export type Person = {
   issuer: string;
   subject: string;
   username: string;
-  /** From where this person asks at this moment, where that is known. */
-  address?: string | null;
+  /** Where the request came from, as far as it is known: for the record, nothing is decided by it. */
+  clientAddress?: string;
 };
 
 export const roles = ['APPLICATION_DEPLOYER', 'APPROVER', 'AUDITOR', 'ADMIN', 'BREAK_GLASS'] as const;

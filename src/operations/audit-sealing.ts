@@ -18,6 +18,7 @@ type Waiting = { throughId: number; writers: readonly string[] };
 
 /** Records in one seal at most. */
 const batch = 1_000;
+const sealsAtOnce = 50;
 
 /** Only one replica seals at a moment. */
 const sealingLock = 0x6372_6175;
@@ -33,7 +34,7 @@ export function auditSealer(seconds: number, keys: SigningKeys | null): (deps: D
     if (performance.now() < dueAt) return;
     waiting ??= await seeThrough(deps, seconds);
     if (waiting && (await areWriting(deps, waiting.writers))) return;
-    if (waiting) await sealThrough(deps, keys, waiting.throughId);
+    if (waiting && !(await sealThrough(deps, keys, waiting.throughId))) return;
     waiting = null;
     dueAt = performance.now() + seconds * 1_000;
   };
@@ -72,12 +73,14 @@ async function writersNow(em: EntityManager): Promise<string[]> {
   return rows.map(({ writer }) => writer);
 }
 
-async function sealThrough(deps: Dependencies, keys: SigningKeys | null, throughId: number): Promise<void> {
-  let checkpoint = await sealNext(deps, keys, throughId);
-  while (checkpoint) {
+/** False where more is left than one look may take: whoever stops does not wait long. */
+async function sealThrough(deps: Dependencies, keys: SigningKeys | null, throughId: number): Promise<boolean> {
+  for (let count = 0; count < sealsAtOnce; count += 1) {
+    const checkpoint = await sealNext(deps, keys, throughId);
+    if (!checkpoint) return true;
     deps.log.info({ checkpoint }, 'audit checkpoint');
-    checkpoint = await sealNext(deps, keys, throughId);
   }
+  return false;
 }
 
 /** Null where nothing is left to seal, or another replica seals at this moment. */

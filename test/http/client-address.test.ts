@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clientAddresses, isAddressRange } from '../../src/http/client-address.ts';
 import type { Service } from '../../src/service.ts';
 import { callRest, redeployPath } from '../support/rest.ts';
-import { openTestServices, type TestServices } from '../support/service.ts';
+import { ask, openTestServices, type TestServices } from '../support/service.ts';
 import { until } from '../support/wait.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -90,6 +90,7 @@ describe('is told', () => {
     }),
   );
   const client = '198.51.100.1';
+  const target = { namespace: 'production', deploymentName: 'from-somewhere' };
   const headers = xff(`203.0.113.9, ${client}`);
   const linesOf = (msg: string) => logged.filter((line) => line['msg'] === msg);
 
@@ -137,5 +138,20 @@ describe('is told', () => {
       `select data from audit_record where kind = 'REQUEST_REFUSE' and username = 'mallory'`,
     );
     expect(record?.data).toMatchObject({ code: 'TOKEN_INVALID', clientAddress: client });
+  });
+
+  test('in the record of an act', async () => {
+    const token = await services.signIn('grace', 'ADMIN');
+    const input = { name: 'from-somewhere', owners: { users: ['alice'] }, targets: [target] };
+    const query = `mutation ($input: RegisterApplicationInput!) { registerApplication(input: $input) { id } }`;
+    await fetch(service.url, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query, variables: { input } }),
+    });
+    const question = `{ auditRecords(filter: { applicationName: "from-somewhere" }) { edges { node { kind address } } } }`;
+    expect((await ask(service, token, question)).data).toEqual({
+      auditRecords: { edges: [{ node: { kind: 'APPLICATION_REGISTER', address: client } }] },
+    });
   });
 });

@@ -53,7 +53,7 @@ test('the record tells of a registration what it was before and what it is from 
     kind: 'Deployment',
     spec: { selector: {}, template: { spec: { containers: [{ name: 'app', image: 'web:v1' }] } } },
   };
-  const actor = { ...grace, address: '192.0.2.7' };
+  const actor = { ...grace, clientAddress: '192.0.2.7' };
   await registerApplication(replica.desk, actor, { ...first, manifest });
   await registerApplication(replica.desk, grace, {
     ...first,

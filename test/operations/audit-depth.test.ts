@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditLevels } from '../../src/domain/audit-facts.ts';
+import { exportAuditRecords } from '../../src/operations/audit-export.ts';
 import type { AuditFilter } from '../../src/operations/audit-filter.ts';
 import { listAuditRecords } from '../../src/operations/audit-lists.ts';
 import { instantCursor, type Page } from '../../src/operations/pages.ts';
 import { fillRecord, recordBegin } from '../support/audit-rows.ts';
-import { openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
+import { frank, openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
 import { explain } from '../support/explain.ts';
 
 // With TEST_AUDIT_ROWS=5000000 as large as a record gets.
@@ -77,6 +78,30 @@ describe(`of ${count} records`, () => {
       expect(found.buffers).toBeLessThanOrEqual(mostBuffers);
     }
     expect(deep.buffers).toBeLessThanOrEqual(1.5 * shallow.buffers);
+  });
+
+  test.for<[what: string, request: object, index: string]>([
+    ['a time', { from: day(100).toISOString(), to: day(101).toISOString() }, 'instant'],
+    ['nearly all', { from: day(1).toISOString(), to: day(364).toISOString() }, 'instant'],
+    ['a user', { username: 'user-7' }, 'user'],
+    ['an application in a time', { applicationName: 'retired', from: day(100).toISOString() }, 'application'],
+    ['two kinds', { kind: ['POD_CHANGES', 'TICKET_REJECT'] }, 'kind'],
+  ])('an export of %s finds its ids in an index and then reads a stretch at a time', async ([, request, index]) => {
+    const [ids, stretch] = await explain(
+      world,
+      replica,
+      async () => {
+        const records = await exportAuditRecords(replica.desk, frank, { format: 'ndjson', ...request });
+        await records.next();
+        await records.return(undefined);
+      },
+      /^select (min|it\."?id)/,
+    );
+    if (isTold) process.stdout.write(`${JSON.stringify({ request, ids, stretch })}\n`);
+    expect(ids!.indexes).toEqual([`audit_record_${index}_index`]);
+    expect(ids!.nodes).toContain('Index Only Scan');
+    expect(stretch!.indexes).toEqual(['audit_record_pkey']);
+    expect(stretch!.buffers).toBeLessThanOrEqual(mostBuffers);
   });
 
   test.for<[what: string, filter: AuditFilter]>([

@@ -10,18 +10,19 @@ export type Explained = {
   indexes: string[];
 };
 
-/** What PostgreSQL says of each statement that the work made, with its parameters in their places. */
+/** What PostgreSQL says of each statement of these that the work made, with its parameters in their places. */
 export async function explain(
   { sql }: Pick<TestWorld, 'sql'>,
   { desk }: Pick<Replica, 'desk'>,
   work: () => Promise<unknown>,
+  these = /^select/,
 ): Promise<Explained[]> {
   const spy = vi.spyOn(desk.orm.config.getLogger(), 'logQuery');
   await work();
   const statements = spy.mock.calls.map(([context]) => (context as unknown as { formatted: string }).formatted);
   spy.mockRestore();
   const explained: Explained[] = [];
-  for (const statement of statements) {
+  for (const statement of statements.filter((one) => these.test(one))) {
     type Answer = { 'QUERY PLAN': [{ Plan: Plan & Record<string, number> }] };
     const [answer] = await sql<Answer>(`explain (analyze, buffers, format json) ${statement}`);
     const { Plan: root } = answer!['QUERY PLAN'][0];

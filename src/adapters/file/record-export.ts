@@ -32,23 +32,24 @@ const exportedRecord = z.object({
 });
 
 /**
- * Verifies an export in NDJSON by itself. The seals are the checkpoints of `sealFile`, or else those that it holds; of
+ * Verifies an export in NDJSON by itself. The seals are the checkpoints of `sealFiles`, or else those that it holds; of
  * later ones than its own last one the records are not looked for, nor where it holds none of those that end behind its
- * last record. `isPartial`: it is not an export of everything, so
- * that seals tell nothing of it. Needs memory for each ticket, not for each record.
+ * last record. `isPartial`: it is not an export of everything, so that seals tell nothing of it. Needs memory for each
+ * ticket, not for each record.
  */
 export async function verifyExport(
   file: string,
   trust: Trust,
-  { sealFile, isPartial }: { sealFile: string | null; isPartial: boolean },
+  { sealFiles, isPartial }: { sealFiles: readonly string[]; isPartial: boolean },
 ): Promise<Verification> {
   const records = recordsIn(file);
   if (isPartial) {
     const alone = { records, seals: inOrder([]), before: null, sealsThrough: 0, prunedThrough: Infinity };
     return verifyRecord(alone, { ...trust, checkpoints: new Map() });
   }
-  const sealsThrough = (await lastCheckpointOf(file)) ?? (sealFile ? await lastSealWithin(file, sealFile) : Infinity);
-  const seals = inOrder(checkpointsIn(sealFile ?? file));
+  const sealsThrough =
+    (await lastCheckpointOf(file)) ?? (sealFiles.length > 0 ? await lastSealWithin(file, sealFiles) : Infinity);
+  const seals = inOrder(sealFiles.length > 0 ? sealFiles : [file]);
   return verifyRecord({ records, seals, before: null, sealsThrough, prunedThrough: 0 }, trust);
 }
 
@@ -59,20 +60,25 @@ async function lastCheckpointOf(file: string): Promise<number | null> {
 }
 
 /** Seals go on after an export was taken: the last one that it can hold whole. */
-async function lastSealWithin(file: string, sealFile: string): Promise<number> {
+async function lastSealWithin(file: string, sealFiles: readonly string[]): Promise<number> {
   let [lastRecord, last] = [0, 0];
   for await (const { id } of recordsIn(file)) lastRecord = id;
-  for await (const { sequence, lastId } of inOrder(checkpointsIn(sealFile))) if (lastId <= lastRecord) last = sequence;
+  for await (const { sequence, lastId } of inOrder(sealFiles)) if (lastId <= lastRecord) last = sequence;
   return last;
 }
 
-/** Several replicas may have told the same. */
-async function* inOrder(checkpoints: AsyncIterable<Checkpoint> | Iterable<Checkpoint>): AsyncGenerator<Checkpoint> {
-  let last = 0;
-  for await (const checkpoint of checkpoints) {
-    if (checkpoint.sequence <= last) continue;
-    last = checkpoint.sequence;
-    yield checkpoint;
+/** Each once, from files that hold them in order: several replicas may have told the same, or each its own. */
+async function* inOrder(files: readonly string[]): AsyncGenerator<Checkpoint> {
+  const sources = files.map((file) => checkpointsIn(file));
+  const heads = await Promise.all(sources.map((source) => source.next()));
+  for (let last = 0; ;) {
+    const [first, ...others] = heads.flatMap((head, i) => (head.done ? [] : [{ checkpoint: head.value, i }]));
+    if (!first) return;
+    const next = others.reduce((a, b) => (b.checkpoint.sequence < a.checkpoint.sequence ? b : a), first);
+    heads[next.i] = await sources[next.i]!.next();
+    if (next.checkpoint.sequence <= last) continue;
+    last = next.checkpoint.sequence;
+    yield next.checkpoint;
   }
 }
 
