@@ -12,6 +12,7 @@ import { maskErrors } from '../graphql/errors.ts';
 import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { GraphqlMeasures } from './graphql-measures.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
@@ -44,6 +45,7 @@ export function createApp(
   const mask = maskErrors(desk.log);
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
+  const measures = new GraphqlMeasures(desk.measurements);
   const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
   const yoga = createYoga<object, ReturnType<typeof createContext>>({
     schema,
@@ -57,7 +59,12 @@ export function createApp(
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(verifySignIn, signIns), checkedDocuments(edge.documents, mask), streams.plugin(signIns)],
+    plugins: [
+      signInFirst(verifySignIn, signIns),
+      checkedDocuments(edge.documents, mask),
+      streams.plugin(signIns),
+      measures.plugin(),
+    ],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
   const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
@@ -77,7 +84,7 @@ export function createApp(
   });
   serveWebSockets(
     sockets,
-    webSocketOptions({ desk, live, verifySignIn, mask, connections, documents: edge.documents }),
+    webSocketOptions({ desk, live, verifySignIn, mask, connections, measures, documents: edge.documents }),
     desk.log,
   );
   return {

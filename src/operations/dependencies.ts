@@ -2,6 +2,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import type { ApprovalPolicy } from '../domain/approval-policy.ts';
 import type { Clusters } from '../domain/cluster.ts';
+import type { Measurements } from '../domain/measurements.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
 import type { VerdictLimits } from '../domain/rollout-verdict.ts';
@@ -37,6 +38,8 @@ export type Dependencies = {
   log: Logger;
   /** Whether notifications have a receiver; without one the outbox stays empty. */
   notifies?: boolean;
+  /** Nobody measures without. */
+  measurements?: Measurements;
   /** Names this process among the replicas. */
   processId: string;
 };

@@ -6,6 +6,7 @@ import { Migration20261123000000Initial } from './migrations/migration-202611230
 import { Migration20261123100000RedeployTypes } from './migrations/migration-20261123100000-redeploy-types.ts';
 import { Migration20261123110000Policies } from './migrations/migration-20261123110000-policies.ts';
 import { Migration20261123120000Outbox } from './migrations/migration-20261123120000-outbox.ts';
+import { Migration20261123160000EndedOperations } from './migrations/migration-20261123160000-ended-operations.ts';
 
 /** Forward only; each must be safe while the version before it still runs. */
 const migrationsList: Constructor<Migration>[] = [
@@ -13,6 +14,7 @@ const migrationsList: Constructor<Migration>[] = [
   Migration20261123100000RedeployTypes,
   Migration20261123110000Policies,
   Migration20261123120000Outbox,
+  Migration20261123160000EndedOperations,
 ];
 
 const appendOnlyTables = ['audit_record', 'operation_event'] as const;
