@@ -5,8 +5,13 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    // Beside kubectl, on a real control plane only.
-    exclude: [...configDefaults.exclude, ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**'])],
+    exclude: [
+      ...configDefaults.exclude,
+      // Beside kubectl, on a real control plane only.
+      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**']),
+      // Takes minutes.
+      ...(process.env['TEST_MEASURE'] === undefined ? ['test/measure/**'] : []),
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

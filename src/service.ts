@@ -4,10 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type MikroORM, openDatabase, poolCounts } from './adapters/database/database.ts';
+import { CheckpointFile } from './adapters/file/checkpoint-file.ts';
 import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts';
 import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
 import { openRedis, openSubscriber, waitUntilReady } from './adapters/redis/connection.ts';
 import { RedisChannels } from './adapters/redis/redis-channels.ts';
+import { RedisRegistryChanges } from './adapters/redis/redis-registry-changes.ts';
 import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
@@ -16,6 +18,8 @@ import { createApp } from './http/app.ts';
 import { loadApplications, register, registerLater } from './settings/applications-file.ts';
 import { type Config, ConfigError } from './settings/config.ts';
 import { Live } from './graphql/live.ts';
+import { auditSealer, recordSigningKey } from './operations/audit-sealing.ts';
+import { checkpointKeeper } from './operations/checkpoint-keeping.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { type MetricsServer, serveMetrics } from './metrics/metrics-server.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
@@ -28,7 +32,9 @@ import { resumeApprovedTickets } from './operations/issue-tokens.ts';
 import { tidyOutbox } from './operations/outbox.ts';
 import { sendNotifications } from './operations/outbox-sending.ts';
 import { RolloutFollower } from './operations/rollout-follower.ts';
+import { lostCopiesSweep } from './operations/token-copies.ts';
 import { loadPolicies } from './settings/policy-file.ts';
+import { loadSigningKeys } from './settings/signing-keys.ts';
 
 export type Service = {
   url: string;
@@ -48,6 +54,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const applications =
     config.applicationsFile === null ? null : await loadApplications(config.applicationsFile, clusters.names);
   const policies = config.policyFile === null ? [] : await loadPolicies(config.policyFile);
+  const { sealSeconds, signingKeyFile, checkpointFile } = config.audit;
+  const auditKeys = signingKeyFile === null ? null : await loadSigningKeys(signingKeyFile);
+  const checkpoints = checkpointFile === null ? null : await openCheckpointFile(checkpointFile);
   const orm = await openMigratedDatabase(config);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
@@ -61,12 +70,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     log,
     processId,
     limits: config.limits,
+    auditKeys,
     notifies: config.webhook !== null,
     ...(metrics && { measurements: metrics }),
     policies,
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
     ticketChanges: new RedisTicketChanges(channels),
+    registryChanges: new RedisRegistryChanges(channels),
   };
   const follower = new RolloutFollower(deps);
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
@@ -87,8 +98,10 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const watches = clusters.run(watching.signal);
   // Apart, so that a cluster that does not answer keeps no token waiting.
   const sweeps = [
-    sweep(desk, [resumeApprovedTickets, sweepExpiries], serving.signal),
+    sweep(desk, [resumeApprovedTickets, sweepExpiries, lostCopiesSweep()], serving.signal),
     sweep(desk, [rolloutAnnouncer(), recordLateSuccesses], serving.signal),
+    sweep(desk, [auditSealer(sealSeconds, auditKeys)], serving.signal),
+    ...(checkpoints ? [sweep(desk, [checkpointKeeper(checkpoints)], serving.signal)] : []),
   ];
   const loops = [follower.run(serving.signal), live.run(serving.signal), ...sweeps];
   if (config.webhook) loops.push(tell(desk, config.webhook, serving.signal));
@@ -109,6 +122,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const stop = (): Promise<void> => (ending ??= end());
 
   const start = async (): Promise<{ port: number; metricsUrl: string | null }> => {
+    await recordSigningKey(desk, auditKeys);
     if (applications) {
       const away = await register(desk, applications);
       if (away) loops.push(registerLater(desk, applications, away, serving.signal));
@@ -132,6 +146,14 @@ async function tell(desk: Desk, webhook: NonNullable<Config['webhook']>, signal:
   const works = [expiringTokensSweep(webhook.tokenExpiresSoonMinutes), tidyOutbox];
   await Promise.all([sendNotifications(desk, receiver, signal), sweep(desk, works, signal)]);
   await receiver.close();
+}
+
+async function openCheckpointFile(path: string): Promise<CheckpointFile> {
+  const file = new CheckpointFile(path);
+  await file.append([]).catch((error: Error) => {
+    throw new ConfigError(`AUDIT_CHECKPOINT_FILE ${path} cannot be used: ${error.message}`);
+  });
+  return file;
 }
 
 async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Config): Promise<MikroORM> {

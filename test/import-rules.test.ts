@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { rootRules } from '../src/graphql/access.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -19,6 +20,8 @@ const rooms: Record<string, readonly string[]> = {
   settings: ['domain', 'operations', 'adapters', 'graphiql', 'http', 'metrics'],
   service: ['domain', 'operations', 'graphql', 'adapters', 'settings', 'http', 'metrics'],
   main: ['settings', 'logger', 'service'],
+  'verify-audit': ['domain', 'operations', 'adapters'],
+  'prune-audit': ['operations', 'adapters'],
   sandbox: ['settings', 'logger', 'service', 'documents'],
 };
 
@@ -101,6 +104,16 @@ describe('imports run one way', () => {
   });
 });
 
+test('operations whose roles the schema asks for are called by it alone', () => {
+  const guarded = Object.entries({ ...rootRules.Mutation, listAuditRecords: rootRules.Query['auditRecords'] }).flatMap(
+    ([name, rule]) => (rule?.may ? [name] : []),
+  );
+  expect(guarded.length).toBeGreaterThan(5);
+  const calls = new RegExp(`^import [^;]*\\b(${guarded.join('|')})\\b[^;]* from '[^']*/operations/`, 'm');
+  const callers = sources.filter((file) => calls.test(textOf(file)));
+  expect(new Set(callers.map(roomOf))).toEqual(new Set(['graphql']));
+});
+
 describe('each technology is known in its own place', () => {
   test.for(Object.entries(technologies))('%s in %j', ([library, places]) => {
     const astray = libraryImports.filter(
@@ -114,7 +127,13 @@ describe('each technology is known in its own place', () => {
 });
 
 test('only the commands read the environment, and only they exit', () => {
-  const commands = ['src/main.ts', 'src/sandbox/main.ts', 'src/sandbox/story.ts'];
+  const commands = [
+    'src/main.ts',
+    'src/verify-audit.ts',
+    'src/prune-audit.ts',
+    'src/sandbox/main.ts',
+    'src/sandbox/story.ts',
+  ];
   const astray = sources.filter((file) => /\bprocess\.(env|exit)\b|'(node:)?process'/.test(textOf(file)));
   expect(astray.filter((file) => !commands.includes(file))).toEqual([]);
 });

@@ -172,6 +172,14 @@ describe('start', () => {
     expect(await refusal({ KUBECONFIG: '/nowhere/kubeconfig' })).toBeInstanceOf(Error);
   });
 
+  test('is refused where the key of its seals or the file of their checkpoints cannot be used', async () => {
+    for (const setting of ['AUDIT_SIGNING_KEY_FILE', 'AUDIT_CHECKPOINT_FILE']) {
+      const error = await refusal({ [setting]: '/nowhere/file' });
+      expect(error).toBeInstanceOf(ConfigError);
+      expect(error.message).toMatch(new RegExp(`^${setting} /nowhere/file cannot be used: ENOENT`));
+    }
+  });
+
   test('on a port that is taken fails, and leaves nothing behind', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

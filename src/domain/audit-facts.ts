@@ -74,6 +74,10 @@ export type AuditData = {
     generation: number;
     resourceVersion: string;
     restartedAt: string | null;
+    /** What stood there before, and what stands there now; absent in records from before they were told. */
+    resourceVersionBefore?: string | null;
+    imageBefore?: string;
+    imageAfter?: string;
   };
   DEPLOYMENT_CREATE: { deploymentName: string; generation: number; resourceVersion: string };
   REPLICASET_CREATE: { replicaSet: string; revision: number };
@@ -95,9 +99,43 @@ export type AuditData = {
     imageRepositories?: string[];
     manifestHash?: string | null;
     isNew: boolean;
+    /** What was registered until then; absent in records from before it was told. */
+    registrationBefore?: RegistrationFact | null;
   };
-  APPLICATION_UNREGISTER: { reason: string | null };
-  REQUEST_REFUSE: { request: string; code: string; reason: string; count: number };
+  /** `registrationBefore` is absent in records from before it was told. */
+  APPLICATION_UNREGISTER: { reason: string | null; registrationBefore?: RegistrationFact };
+  REQUEST_REFUSE: {
+    request: string;
+    code: string;
+    reason: string;
+    count: number;
+    /** Absent in records from before it was told. */
+    clientAddress?: string | null;
+  };
+  /** Written before anything is handed out; filter as it was asked for, and lastId what stood last in the record. */
+  AUDIT_EXPORT: { exportId: string; format: string; filter: object; after: string | null; lastId: string | null };
+  /** What was handed out, up to lastId; an export without one was cut off with its process. */
+  AUDIT_EXPORT_END: { exportId: string; rows: number; lastId: string | null; isComplete: boolean };
+  /** Every record through this one, with all seals through this one, is gone from the database. `by`: the database's role. */
+  AUDIT_PRUNE: {
+    throughRecord: number;
+    throughSeal: number;
+    recordedBefore: string;
+    records: number;
+    by: string;
+    reason: string;
+  };
+  /** Checkpoints are signed with another key from then on; null: with none. */
+  AUDIT_KEY_CHANGE: { keyId: string | null; previousKeyId: string | null };
+};
+
+/** An application as it stands in the registry. */
+export type RegistrationFact = {
+  businessTags: BusinessTag[];
+  owners: Owners;
+  targets: Target[];
+  imageRepositories: string[];
+  manifestHash: string | null;
 };
 
 export type AuditKind = keyof AuditData;
@@ -139,6 +177,10 @@ export const auditKindLevels: Readonly<Record<AuditKind, AuditLevel>> = {
   APPLICATION_REGISTER: 'SERVICE',
   APPLICATION_UNREGISTER: 'SERVICE',
   REQUEST_REFUSE: 'SERVICE',
+  AUDIT_EXPORT: 'SERVICE',
+  AUDIT_EXPORT_END: 'SERVICE',
+  AUDIT_PRUNE: 'SERVICE',
+  AUDIT_KEY_CHANGE: 'SERVICE',
 };
 export const auditKinds = Object.keys(auditKindLevels) as AuditKind[];
 
@@ -189,7 +231,15 @@ const messages: { [K in AuditKind]: (data: AuditData[K], subject: string) => str
   APPLICATION_REGISTER: (d, s) =>
     `application ${s} ${d.isNew ? 'registered' : 'changed'}, ${list(d.targets.map((t) => `${t.cluster}/${t.namespace}/${t.deploymentName}`))}`,
   APPLICATION_UNREGISTER: (d, s) => `application ${s} unregistered${d.reason ? `: ${d.reason}` : ''}`,
+  AUDIT_EXPORT: (d) =>
+    `export of the record as ${d.format} from behind ${d.after ?? 'its beginning'} to ${d.lastId ?? 'there'}, ${JSON.stringify(d.filter)}`,
+  AUDIT_EXPORT_END: (d) =>
+    `export of ${d.rows} records ${d.isComplete ? 'completed' : 'broke off'}${d.lastId ? ` at ${d.lastId}` : ''}`,
   REQUEST_REFUSE: (d) => `${d.request} refused, ${d.code}: ${d.reason}`,
+  AUDIT_PRUNE: (d) =>
+    `${d.by} pruned ${d.records} records, through ${d.throughRecord} of seal ${d.throughSeal}: ${d.reason}`,
+  AUDIT_KEY_CHANGE: (d) =>
+    d.keyId === null ? 'checkpoints are not signed any more' : `checkpoints are signed with key ${d.keyId}`,
 };
 
 /** One readable sentence without its subject: who and what stand beside it. */

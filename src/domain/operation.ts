@@ -140,7 +140,8 @@ export class Operation extends OperationSchema.class {
     const fact = { deploymentName: this.deploymentName, generation, resourceVersion };
     if (this.type === 'CREATE') return { kind: 'DEPLOYMENT_CREATE', ...fact };
     const restartedAt = this.type === 'ROLLBACK' ? null : toWholeSeconds(this.operationStartTime);
-    return { kind: 'DEPLOYMENT_UPDATE', ...fact, restartedAt };
+    const images = { imageBefore: this.previousImage, imageAfter: this.currentImage };
+    return { kind: 'DEPLOYMENT_UPDATE', ...fact, restartedAt, resourceVersionBefore: this.resourceVersion, ...images };
   }
 
   /** There is nothing to change: it is COMPLETED, and no pod is touched. */

@@ -34,6 +34,18 @@ export const mayReadApplication = (actor: Actor, owners: Owners): boolean =>
 export const mayReadWhatBelongsTo = (actor: Actor, person: Omit<Person, 'username'>): boolean =>
   seesEverything(actor) || isSamePerson(actor, person);
 
+/**
+ * To be told of what belongs to somebody as it happens: whoever sees everything, and that person as long as they own
+ * every application concerned; `null` is one that is registered no more. What is on record stays theirs to read.
+ */
+export const mayFollow = (
+  actor: Actor,
+  person: Omit<Person, 'username'>,
+  applications: readonly (Owners | null)[],
+): boolean =>
+  seesEverything(actor) ||
+  (isSamePerson(actor, person) && applications.every((owners) => owners !== null && isOwner(actor, owners)));
+
 /** One's own token, or as the person who decides on tokens; `null` is a token that nobody holds. */
 export const mayRevokeTokenOf = (actor: Actor, holder: Omit<Person, 'username'> | null): boolean =>
   hasRole(actor, 'APPROVER', 'ADMIN') || (holder !== null && isSamePerson(actor, holder));

@@ -41,7 +41,7 @@ const TicketSchema = defineEntity({
     policyHash: p.text().nullable(),
     /** Only members of these groups can approve what is still missing; null: every approver can. */
     awaitsGroups: p.array().nullable(),
-    createdAt: p.datetime(3),
+    createdAt: p.datetime(3).index('ticket_created_index'),
     /** Nobody can decide any more from then on. */
     decideBy: p.datetime(3),
     /** When it was decided: with the last approval, or without one by breaking the glass. */

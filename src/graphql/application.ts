@@ -37,7 +37,7 @@ export const OwnersType = builder.objectRef<Owners>('Owners').implement({
 
 export const ApplicationType = builder.objectRef<ApplicationRow>('Application');
 builder.node(ApplicationType, {
-  description: 'What can be redeployed. Read by its owners, APPROVER, AUDITOR and ADMIN.',
+  description: 'What can be redeployed.',
   id: { resolve: (application) => application.name },
   isTypeOf: (value) => 'owners' in (value as object),
   loadOne: (name, ctx) => findApplication(ctx.desk, ctx.actor, name),
@@ -134,8 +134,7 @@ builder.queryField('application', (t) =>
   t.field({
     type: ApplicationType,
     nullable: true,
-    description:
-      'One application. Its owners, APPROVER, AUDITOR and ADMIN; null with NOT_FOUND for everyone else and for unknown names.',
+    description: 'One application; null with NOT_FOUND for unknown names.',
     args: { name: t.arg.string({ required: true, description: "The application's name." }) },
     resolve: (_, { name }, ctx) => findApplication(ctx.desk, ctx.actor, name),
   }),
@@ -160,7 +159,7 @@ builder.queryField('applications', (t) =>
   t.connection(
     {
       type: ApplicationType,
-      description: "Applications, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      description: 'Applications, newest first.',
       args: { filter: t.arg({ type: ApplicationFilterInput, description: 'Which ones; all where left out.' }) },
       resolve: (_, { filter, ...args }, ctx) =>
         keysetConnection(
@@ -177,7 +176,7 @@ builder.mutationField('registerApplication', (t) =>
   t.field({
     type: ApplicationType,
     description:
-      'Registers an application or replaces its registration; tickets under way keep what they were created with. ADMIN. INVALID_INPUT names every fault, CONFLICT where a target belongs to another application, UNAVAILABLE where a cluster cannot be identified.',
+      'Registers an application or replaces its registration; tickets under way keep what they were created with. INVALID_INPUT names every fault, CONFLICT where a target belongs to another application, UNAVAILABLE where a cluster cannot be identified.',
     args: { input: t.arg({ type: RegisterApplicationInput, required: true, description: 'The registration.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(registerApplication, input),
   }),
@@ -195,7 +194,7 @@ builder.mutationField('unregisterApplication', (t) =>
   t.field({
     type: ApplicationType,
     description:
-      'Takes an application out of the registry and answers with what stood there; from then on nobody can redeploy it. Its tickets, operations and records stay. ADMIN; NOT_FOUND for an unknown name.',
+      'Takes an application out of the registry and answers with what stood there; from then on nobody can redeploy it. Its tickets, operations and records stay. NOT_FOUND for an unknown name.',
     args: { input: t.arg({ type: UnregisterApplicationInput, required: true, description: 'Which, and why.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(unregisterApplication, input),
   }),

@@ -67,4 +67,17 @@ export const auditKindTexts: Record<AuditKind, { type: string; description: stri
     description: 'An application was taken out of the registry.',
   },
   REQUEST_REFUSE: { type: 'RequestRefused', description: 'A request of a signed-in person was refused.' },
+  AUDIT_EXPORT: { type: 'AuditExported', description: 'An export of the record was asked for; it begins then.' },
+  AUDIT_EXPORT_END: {
+    type: 'AuditExportEnded',
+    description: 'An export of the record was handed out, or broke off.',
+  },
+  AUDIT_PRUNE: {
+    type: 'AuditPruned',
+    description: "Old records were deleted by the database's owner, behind a checkpoint that was kept outside.",
+  },
+  AUDIT_KEY_CHANGE: {
+    type: 'AuditKeyChanged',
+    description: 'Checkpoints are signed with another key from then on, or with none: a replica started so.',
+  },
 };

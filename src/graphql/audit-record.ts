@@ -1,32 +1,17 @@
-import type { AuditData, AuditKind, AuditLevel } from '../domain/audit-facts.ts';
+import type { AuditData, AuditKind, RegistrationFact } from '../domain/audit-facts.ts';
+import { outcomeOf } from '../domain/audit-outcomes.ts';
 import type { AuditRow } from '../operations/reads.ts';
 import { BusinessTagType, OwnersType, TargetType } from './application.ts';
+import { RegistrationType } from './application-registration.ts';
+import { AuditKindEnum, AuditLevelEnum, AuditOutcomeEnum } from './audit-enums.ts';
 import { builder } from './builder.ts';
 import { operationGlobalId } from './ids.ts';
 import { auditKindTexts } from './audit-kinds.ts';
-
-export const AuditLevelEnum = builder.enumType('AuditLevel', {
-  description: 'What a record is about.',
-  values: {
-    TICKET: { description: 'A ticket as a whole.' },
-    ENTRY: { description: 'One entry of a ticket.' },
-    TOKEN: { description: 'A redeploy token.' },
-    OPERATION: { description: 'A redeployment.' },
-    KUBERNETES: { description: 'A Kubernetes object, from what the watch saw.' },
-    SERVICE: { description: 'The service itself: its registry, and requests that it refused.' },
-  } satisfies Record<AuditLevel, { description: string }>,
-});
-
-export const AuditKindEnum = builder.enumType('AuditKind', {
-  description: 'What happened.',
-  values: Object.fromEntries(
-    Object.entries(auditKindTexts).map(([kind, { description }]) => [kind, { description }]),
-  ) as Record<AuditKind, { description: string }>,
-});
+import { TicketType } from './ticket-ref.ts';
 
 export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').implement({
   description:
-    'One fact, append-only: who, when, on what, with what outcome; each kind is a type of its own with its own fields. Read with its ticket, by AUDITOR and by ADMIN.',
+    'One fact, append-only: who, when, on what, with what outcome; each kind is a type of its own with its own fields.',
   resolveType: (record) => auditKindTexts[record.kind].type,
   fields: (t) => ({
     id: t.id({ description: "The record's number.", resolve: (record) => record.id }),
@@ -36,6 +21,11 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
     username: t.exposeString('username', {
       nullable: true,
       description: "Whose act; of an operation's records the one who redeployed. Null for the service's own acts.",
+    }),
+    address: t.exposeString('address', {
+      nullable: true,
+      description:
+        "From which client address it was asked for; null for the service's own acts and where it is not known.",
     }),
     ticketNo: t.exposeString('ticketNo', {
       nullable: true,
@@ -57,6 +47,18 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
     namespace: t.exposeString('namespace', {
       nullable: true,
       description: 'In which namespace; null where it concerns none.',
+    }),
+    outcome: t.field({
+      type: AuditOutcomeEnum,
+      nullable: true,
+      description: 'What came of it; null for a step, and for an end that is neither good nor bad.',
+      resolve: outcomeOf,
+    }),
+    ticket: t.field({
+      type: TicketType,
+      nullable: true,
+      description: 'The ticket that it belongs to; null where it belongs to none.',
+      resolve: (record, _, ctx) => (record.ticketId === null ? null : ctx.loaders.ticket.load(record.ticketId)),
     }),
     message: t.exposeString('message', { description: 'The fact as a sentence without its subject.' }),
     sequence: t.exposeInt('sequence', {
@@ -80,7 +82,7 @@ export const AuditRecordConnection = builder.connectionObject(
 
 /** A fact's message is the record's own. */
 type FieldName<K extends AuditKind> = Exclude<keyof AuditData[K] & string, 'message'>;
-type FieldKind =
+export type FieldKind =
   | 'string'
   | 'stringOrNull'
   | 'int'
@@ -89,11 +91,12 @@ type FieldKind =
   | 'tags'
   | 'targets'
   | 'owners'
+  | 'registrationOrNull'
   | 'jsonOrNull';
 type FieldTexts<K extends AuditKind> = { [F in FieldName<K>]: [kind: FieldKind, description: string] };
 
 /** One object type for a kind, with the kind's own data as typed fields. */
-function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
+export function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
   const { type, description } = auditKindTexts[kind];
   builder.objectRef<AuditRow>(type).implement({
     interfaces: [AuditRecordType],
@@ -122,6 +125,13 @@ function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
               description: text,
               resolve: (record) => value(record) as object | null,
             });
+          case 'registrationOrNull':
+            return t.field({
+              type: RegistrationType,
+              nullable: true,
+              description: text,
+              resolve: (record) => value(record) as RegistrationFact | null,
+            });
           case 'owners':
             return t.field({ type: OwnersType, description: text, resolve: (record) => value(record) as never });
           default:
@@ -141,11 +151,11 @@ function kindType<K extends AuditKind>(kind: K, fields: FieldTexts<K>): void {
 const comment = ['stringOrNull', 'What the person said to it; null when nothing.'] satisfies [FieldKind, string];
 const expires = ['string', 'Until when the token is valid, ISO 8601.'] satisfies [FieldKind, string];
 // Nullable for every kind, though some always have one: fields of one name must be of one type to be asked for together.
-const reason = ['stringOrNull', 'Why; null when not said.'] satisfies [FieldKind, string];
-const number = (text: string): [FieldKind, string] => ['int', text];
-const text = (description: string): [FieldKind, string] => ['string', description];
+export const reason = ['stringOrNull', 'Why; null when not said.'] satisfies [FieldKind, string];
+export const number = (text: string): [FieldKind, string] => ['int', text];
+export const text = (description: string): [FieldKind, string] => ['string', description];
 
-const manifestHash = [
+export const manifestHash = [
   'stringOrNull',
   'SHA-256, hexadecimal, over the canonical JSON (RFC 8785) of the manifest; null where there was none.',
 ] satisfies [FieldKind, string];
@@ -154,6 +164,8 @@ const missing = ['strings', 'Whose approval was still missing then: "1 of sre", 
   FieldKind,
   string,
 ];
+const images = "The containers' images, in order, comma-separated.";
+
 const summary = ['stringOrNull', "In the requester's words; null when not said."] satisfies [FieldKind, string];
 
 kindType('TICKET_CREATE', {
@@ -214,13 +226,13 @@ kindType('REDEPLOY_START', {
   reason,
   deploymentName: text('The Deployment.'),
   strategy: text('Its strategy.'),
-  previousImage: text("The containers' images, in order, comma-separated."),
+  previousImage: text(images),
   previousReplicas: number('spec.replicas.'),
 });
 kindType('REDEPLOY_PROGRESS', { status: text('The rollout status.') });
 kindType('REDEPLOY_SUCCESS', {
   durationSeconds: number('Seconds from start to end.'),
-  currentImage: text("The containers' images, in order, comma-separated."),
+  currentImage: text(images),
   currentReplicas: number('spec.replicas.'),
 });
 kindType('REDEPLOY_FAILED', {
@@ -241,6 +253,12 @@ kindType('DEPLOYMENT_UPDATE', {
     'stringOrNull',
     'The annotation kubectl.kubernetes.io/restartedAt; null for a rollback, which sets none.',
   ],
+  resourceVersionBefore: [
+    'stringOrNull',
+    'metadata.resourceVersion that the change was conditional on; null in records from before it was told.',
+  ],
+  imageBefore: ['stringOrNull', `${images} Before the change; null in records from before it was told.`],
+  imageAfter: ['stringOrNull', `${images} After the change; null in records from before it was told.`],
 });
 kindType('DEPLOYMENT_CREATE', {
   deploymentName: text('The Deployment.'),
@@ -261,19 +279,4 @@ kindType('ROLLOUT_STATUS', {
   ready: number('New pods that are ready.'),
   available: number('Available pods, old and new.'),
   old: number('Old pods that are still there.'),
-});
-kindType('APPLICATION_REGISTER', {
-  businessTags: ['tags', 'Tags from then on.'],
-  owners: ['owners', 'Owners from then on.'],
-  targets: ['targets', 'Targets from then on.'],
-  imageRepositories: ['strings', 'Further image repositories from then on.'],
-  manifestHash,
-  isNew: ['boolean', 'Whether the name was new.'],
-});
-kindType('APPLICATION_UNREGISTER', { reason });
-kindType('REQUEST_REFUSE', {
-  request: text('Which mutation.'),
-  code: text('The error code.'),
-  reason,
-  count: number('How many such refusals this person had had within the minute; recorded at 1, 10, 100 …'),
 });

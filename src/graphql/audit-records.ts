@@ -1,6 +1,8 @@
-import { listAuditRecords } from '../operations/lists.ts';
-import type { AuditRow } from '../operations/reads.ts';
-import { AuditRecordConnection, AuditKindEnum, AuditLevelEnum, AuditRecordType } from './audit-record.ts';
+import { longestSearchDays } from '../operations/audit-filter.ts';
+import { listAuditRecords } from '../operations/audit-lists.ts';
+import { instantCursor } from '../operations/pages.ts';
+import { AuditKindEnum, AuditLevelEnum, AuditOutcomeEnum } from './audit-enums.ts';
+import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
 import { uuidOf } from './ids.ts';
@@ -15,6 +17,10 @@ const AuditFilterInput = builder.inputType('AuditFilter', {
     namespace: t.string({ description: 'In this namespace.' }),
     level: t.field({ type: [AuditLevelEnum], description: 'On one of these levels.' }),
     kind: t.field({ type: [AuditKindEnum], description: 'Of one of these kinds.' }),
+    outcome: t.field({ type: [AuditOutcomeEnum], description: 'With one of these outcomes.' }),
+    text: t.string({
+      description: `With this text in the message, in capital or small letters; 1 to 200 characters. Only with after and before, at most ${longestSearchDays} days apart; INVALID_INPUT otherwise.`,
+    }),
     after: t.field({ type: 'DateTime', description: 'Recorded then or later.' }),
     before: t.field({ type: 'DateTime', description: 'Recorded before.' }),
   }),
@@ -24,18 +30,13 @@ builder.queryField('auditRecords', (t) =>
   t.connection(
     {
       type: AuditRecordType,
-      description:
-        "The record, newest first. AUDITOR and ADMIN; FORBIDDEN otherwise: a ticket's own story is ticket.auditTrail.",
+      description: "The record, newest first by the records' instants; a ticket's own story is ticket.auditTrail.",
       args: { filter: t.arg({ type: AuditFilterInput, description: 'Which ones; all where left out.' }) },
       resolve: (_, { filter, ...args }, ctx) =>
-        keysetConnection(
-          args,
-          (row: AuditRow) => row.id,
-          (page) => {
-            const operationId = filter?.operationId == null ? null : uuidOf(filter.operationId);
-            return listAuditRecords(ctx.desk, ctx.actor, { ...filter, operationId }, page);
-          },
-        ),
+        keysetConnection(args, instantCursor, (page) => {
+          const operationId = filter?.operationId == null ? null : uuidOf(filter.operationId);
+          return listAuditRecords(ctx.desk, { ...filter, operationId }, page);
+        }),
     },
     AuditRecordConnection,
   ),

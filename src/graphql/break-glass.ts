@@ -17,8 +17,7 @@ const BreakGlassReviewType = builder.objectRef<TicketRow>('BreakGlassReview').im
 
 /** Of a ticket whose glass was broken. */
 export const BreakGlassType = builder.objectRef<TicketRow>('BreakGlass').implement({
-  description:
-    'That the requester took the tokens of a ticket without the approvals that it needed. Read with the ticket.',
+  description: 'That the requester took the tokens of a ticket without the approvals that it needed.',
   fields: (t) => ({
     by: t.string({
       description: 'The username of the one who did: the requester.',
@@ -62,14 +61,14 @@ builder.mutationFields((t) => ({
   breakGlass: t.field({
     type: TicketType,
     description:
-      'Takes the tokens of a pending ticket without the approvals that are missing, once nobody has decided it for as long as its policy waits (policy.breakGlassFrom); a review stays open until somebody else closes it. Its requester (NOT_FOUND for those who may not read it) with APPLICATION_DEPLOYER or ADMIN and the role BREAK_GLASS; FORBIDDEN otherwise, and where the policy forbids it. CONFLICT where it is too early, decided or expired; INVALID_INPUT where the reason has no substance; UNAVAILABLE, and nothing changed, where Redis is away.',
+      'Takes the tokens of a pending ticket without the approvals that are missing, once nobody has decided it for as long as its policy waits (policy.breakGlassFrom); a review stays open until somebody else closes it. FORBIDDEN where the policy forbids it. CONFLICT where it is too early, decided or expired; INVALID_INPUT where the reason has no substance; UNAVAILABLE, and nothing changed, where Redis is away.',
     args: { input: t.arg({ type: BreakGlassInput, required: true, description: 'Which, and why.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(breakGlass, input),
   }),
   reviewBreakGlass: t.field({
     type: TicketType,
     description:
-      'Closes the open review of a broken glass, in whatever status the ticket is. APPROVER, never the one who broke it, nor somebody of the same username (FORBIDDEN). NOT_FOUND for an unknown ticket; CONFLICT where its glass was not broken, or is reviewed already.',
+      'Closes the open review of a broken glass, in whatever status the ticket is. NOT_FOUND for an unknown ticket; CONFLICT where its glass was not broken, or is reviewed already.',
     args: { input: t.arg({ type: ReviewBreakGlassInput, required: true, description: 'Which, and the comment.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(reviewBreakGlass, input),
   }),

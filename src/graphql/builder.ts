@@ -1,6 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { parseInstant } from '../domain/instants.ts';
 import type { Context } from './context.ts';
 
 export const builder = new SchemaBuilder<{
@@ -18,7 +19,7 @@ export const builder = new SchemaBuilder<{
     clientMutationId: 'omit',
     cursorType: 'String',
     nodeQueryOptions: {
-      description: 'Any object by its id. Null with NOT_FOUND for what the viewer may not know of.',
+      description: 'Any object by its id; null with NOT_FOUND for unknown ids.',
       args: { id: { description: "The object's id." } },
     },
     nodesQueryOptions: false,
@@ -40,17 +41,12 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-const earliest = new Date('0001-01-01T00:00:00.000Z');
-const latest = new Date('9999-12-31T23:59:59.999Z');
-
 builder.scalarType('DateTime', {
   description: 'An instant in ISO 8601, UTC, with milliseconds, such as 2025-08-22T10:15:00.000Z.',
   serialize: (value) => value.toISOString(),
   parseValue: (value) => {
-    const at = typeof value === 'string' ? new Date(value) : null;
-    // Beyond the years 1 to 9999 JavaScript writes what PostgreSQL does not read.
-    const isOne = at && at >= earliest && at <= latest;
-    if (!isOne) throw new GraphQLError('must be an instant in ISO 8601');
+    const at = typeof value === 'string' ? parseInstant(value) : null;
+    if (!at) throw new GraphQLError('must be an instant in ISO 8601');
     return at;
   },
 });
@@ -67,11 +63,15 @@ builder.scalarType('JSONObject', {
   },
 });
 
-builder.queryType({ description: 'What can be read. Everything needs a sign-in; UNAUTHENTICATED otherwise.' });
+builder.queryType({
+  description:
+    'What can be read. Everything needs a sign-in; UNAUTHENTICATED otherwise. Each field says for whom it is, each object who reads it; whatever else an object holds is read with it.',
+});
 builder.mutationType({
   description:
     'What can be done. Each takes one input and returns the object that it changed; a refusal changes nothing and is recorded. Everything needs a sign-in (UNAUTHENTICATED otherwise), INVALID_INPUT names what is wrong with the input, UNAVAILABLE says that PostgreSQL is away.',
 });
 builder.subscriptionType({
-  description: 'What can be watched live, over graphql-ws or as server-sent events. Everything needs a sign-in.',
+  description:
+    'What can be watched live, over graphql-ws or as server-sent events. Everything needs a sign-in, and ends with it: roles and groups hold as long as the sign-in token does, ownership as long as it stands in the registry.',
 });

@@ -1,7 +1,8 @@
 import type { Actor } from '../domain/person.ts';
+import type { RedeployError } from '../domain/errors.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { findOperation, type OperationRow } from '../operations/reads.ts';
-import { perform } from '../operations/refusals.ts';
+import { perform, refuse } from '../operations/refusals.ts';
 import type { Live } from './live.ts';
 import { uuidOf } from './ids.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
@@ -21,6 +22,8 @@ export type Context = {
     request: (desk: Desk, actor: Actor, input: Input) => Promise<Result>,
     input: Input,
   ) => Promise<Result>;
+  /** Refuses a command; that stands in the record too. */
+  refuse: (request: string, refusal: RedeployError) => Promise<never>;
 };
 
 export function createContext(desk: Desk, live: Live, actor: Actor): Context {
@@ -32,6 +35,7 @@ export function createContext(desk: Desk, live: Live, actor: Actor): Context {
     renewLoaders: () => void (context.loaders = createLoaders(desk, actor)),
     findOperation: (id) => findOperation(desk, actor, uuidOf(id)),
     perform: (request, input) => perform(desk, actor, request, input),
+    refuse: (request, refusal) => refuse(desk, actor, request, refusal),
   };
   return context;
 }

@@ -40,7 +40,7 @@ export class LiveRollouts {
    * after the final one. Subscribed before the record is read, so that nothing falls between the two. Throws
    * INVALID_INPUT for a number that the operation has not reached.
    */
-  async subscribe(operationId: string, after: number | null): Promise<AsyncIterableIterator<RolloutEvent>> {
+  async subscribe(operationId: string, after: number | null): Promise<RolloutStream> {
     const stream = new RolloutStream(after, (from) => eventsAfter(this.desk, operationId, from, recordPageSize));
     const leave = await this.join(operationId, stream);
     stream.onReturn(leave);

@@ -1,14 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TicketChange } from '../domain/ticket-changes.ts';
-import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
-import type { Actor } from '../domain/person.ts';
-import { isFinal } from '../domain/transitions.ts';
-import { ticketTransitions } from '../domain/ticket-status.ts';
+import { mayFollow, type Owners, seesEverything } from '../domain/permissions.ts';
+import { type Actor, isSamePerson } from '../domain/person.ts';
+import { ownersOfTickets } from '../operations/application-reads.ts';
 import type { Desk } from '../operations/dependencies.ts';
-import { findTicket, lastAuditId, ticketChangesSince, ticketsAmong, type TicketRow } from '../operations/reads.ts';
+import {
+  entriesOfTickets,
+  findTicket,
+  lastAuditId,
+  ticketChangesSince,
+  ticketsAmong,
+  type TicketRow,
+} from '../operations/reads.ts';
+import type { LiveAccess } from './live-access.ts';
+import { TicketStream, Versions } from './ticket-stream.ts';
 
 /** How many looks back a change may become visible late: a transaction's record gets its number before its commit. */
 const looksBack = 10;
+
+/** What a stream is of: one ticket, or every ticket that the person may follow. */
+type Subject = { ticketId: number } | { actor: Actor };
 
 /** While anybody here subscribes: the last records that there were at the latest looks, and what ends the listening. */
 type Listening = { opened: Promise<void>; marks: string[]; leave: () => void };
@@ -19,34 +30,43 @@ type Listening = { opened: Promise<void>; marks: string[]; leave: () => void };
  */
 export class LiveTickets {
   private readonly desk: Desk;
-  private readonly streams = new Set<TicketStream>();
+  private readonly access: LiveAccess;
+  private readonly streams = new Map<TicketStream, Subject>();
   private readonly changed = new Set<number>();
   /** What was handed on last of each ticket, so that a look at the record does not read it again. */
   private readonly handedOn = new Versions();
   private isReading = false;
   private listening: Listening | null = null;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, access: LiveAccess) {
     this.desk = desk;
+    this.access = access;
   }
 
-  /** One ticket: its present state, then each change, to its end. Throws NOT_FOUND where the person may not know of it. */
-  async subscribeToTicket(actor: Actor, ticketNo: string): Promise<AsyncIterableIterator<TicketRow>> {
-    const ticket = await findTicket(this.desk, actor, ticketNo);
-    const stream = await this.open(({ id }) => id === ticket.id, true);
-    try {
-      // Read again: it may have changed before the stream was open.
-      for (const present of await ticketsAmong(this.desk, [ticket.id])) stream.take(present);
-    } catch (error) {
-      await stream.return();
-      throw error;
-    }
-    return stream;
+  /**
+   * One ticket: its present state, then each change, to its end. Throws NOT_FOUND where the person may not know of it,
+   * FORBIDDEN where they may not follow it, and so does the stream once that is so.
+   */
+  async subscribeToTicket(actor: Actor, ticketNo: string): Promise<TicketStream> {
+    const { id: ticketId } = await findTicket(this.desk, actor, ticketNo);
+    const [entries] = await entriesOfTickets(this.desk, [ticketId]);
+    const applications = entries!.map(({ applicationName }) => applicationName);
+    return this.access.follow(actor, applications, async () => {
+      const stream = await this.open({ ticketId });
+      try {
+        // Read again: it may have changed before the stream was open.
+        for (const present of await ticketsAmong(this.desk, [ticketId])) stream.take(present);
+      } catch (error) {
+        await stream.return();
+        throw error;
+      }
+      return stream;
+    });
   }
 
-  /** Every ticket that the person may see, as it changes from now on; without an end. */
-  subscribeToAll(actor: Actor): Promise<AsyncIterableIterator<TicketRow>> {
-    return this.open((ticket) => mayReadWhatBelongsTo(actor, ticket), false);
+  /** Every ticket that the person may follow, as it changes from now on; without an end. */
+  subscribeToAll(actor: Actor): Promise<TicketStream> {
+    return this.open({ actor });
   }
 
   async run(signal: AbortSignal, everyMs = 3_000): Promise<void> {
@@ -63,14 +83,15 @@ export class LiveTickets {
     return this.streams.size;
   }
 
-  private async open(concerns: (ticket: TicketRow) => boolean, endsWithTicket: boolean): Promise<TicketStream> {
-    const stream = new TicketStream(concerns, endsWithTicket, () => {
+  private async open(subject: Subject): Promise<TicketStream> {
+    const stream = new TicketStream('ticketId' in subject);
+    this.streams.set(stream, subject);
+    stream.onReturn(() => {
       this.streams.delete(stream);
       if (this.streams.size > 0) return;
       this.listening?.leave();
       this.listening = null;
     });
-    this.streams.add(stream);
     this.listening ??= this.listen();
     try {
       await this.listening.opened; // whoever comes second waits as well: before it stands, hints are lost
@@ -105,11 +126,13 @@ export class LiveTickets {
         const ids = [...this.changed].slice(0, 100);
         // Before the read: what is heard of meanwhile may be newer than what it finds.
         for (const id of ids) this.changed.delete(id);
-        for (const ticket of await ticketsAmong(this.desk, ids)) {
+        const tickets = await ticketsAmong(this.desk, ids);
+        const owners = await this.ownersOf(tickets);
+        for (const ticket of tickets) {
           // Heard of twice: whoever subscribed in between asked for what comes from now on.
           if (this.handedOn.has(ticket.id, ticket.auditSequence)) continue;
           this.handedOn.note(ticket.id, ticket.auditSequence);
-          for (const stream of this.streams) stream.take(ticket);
+          this.handOn(ticket, owners.get(ticket.id) ?? [null]);
         }
       }
     } catch (error) {
@@ -117,6 +140,26 @@ export class LiveTickets {
     } finally {
       this.isReading = false;
     }
+  }
+
+  private handOn(ticket: TicketRow, owners: readonly (Owners | null)[]): void {
+    for (const [stream, subject] of this.streams) {
+      const isOf = 'actor' in subject ? mayFollow(subject.actor, ticket, owners) : subject.ticketId === ticket.id;
+      if (isOf) stream.take(ticket);
+    }
+  }
+
+  /** Whose the applications are of those tickets that somebody here follows as their requester only. */
+  private async ownersOf(tickets: readonly TicketRow[]): Promise<Map<number, (Owners | null)[]>> {
+    const requesters = [...this.streams.values()].flatMap((subject) =>
+      'actor' in subject && !seesEverything(subject.actor) ? [subject.actor] : [],
+    );
+    const followed = tickets.filter((ticket) => requesters.some((actor) => isSamePerson(actor, ticket)));
+    if (followed.length === 0) return new Map();
+    return ownersOfTickets(
+      this.desk,
+      followed.map(({ id }) => id),
+    );
   }
 
   private async lookAgain(): Promise<void> {
@@ -130,79 +173,5 @@ export class LiveTickets {
     } catch (error) {
       this.desk.log.warn({ err: error }, 'live tickets not looked at');
     }
-  }
-}
-
-/** A version for each ticket; the oldest are forgotten, at worst to be read or sent once more. */
-class Versions {
-  private readonly versions = new Map<number, number>();
-
-  has(ticketId: number, version: number): boolean {
-    return version <= (this.versions.get(ticketId) ?? 0);
-  }
-
-  note(ticketId: number, version: number): void {
-    this.versions.delete(ticketId);
-    this.versions.set(ticketId, version);
-    if (this.versions.size > 1_000) this.versions.delete(this.versions.keys().next().value!);
-  }
-}
-
-/** One subscriber. Each ticket waits at most once, in its latest state; what the client has seen is not sent again. */
-class TicketStream implements AsyncIterableIterator<TicketRow> {
-  private readonly concerns: (ticket: TicketRow) => boolean;
-  private readonly endsWithTicket: boolean;
-  private readonly leave: () => void;
-  private readonly pending = new Map<number, TicketRow>();
-  private readonly sent = new Versions();
-  private waiting: PromiseWithResolvers<void> | null = null;
-  private isDone = false;
-
-  constructor(concerns: (ticket: TicketRow) => boolean, endsWithTicket: boolean, leave: () => void) {
-    this.concerns = concerns;
-    this.endsWithTicket = endsWithTicket;
-    this.leave = leave;
-  }
-
-  take(ticket: TicketRow): void {
-    if (this.isDone || !this.concerns(ticket)) return;
-    const { id, auditSequence } = ticket;
-    if (this.sent.has(id, auditSequence) || auditSequence <= (this.pending.get(id)?.auditSequence ?? 0)) return;
-    this.pending.set(ticket.id, ticket);
-    this.wake();
-  }
-
-  async next(): Promise<IteratorResult<TicketRow>> {
-    for (;;) {
-      if (this.isDone) return { done: true, value: undefined };
-      const [ticket] = this.pending.values();
-      if (ticket) {
-        this.pending.delete(ticket.id);
-        this.sent.note(ticket.id, ticket.auditSequence);
-        if (this.endsWithTicket && isFinal(ticketTransitions, ticket.status)) await this.return();
-        return { done: false, value: ticket };
-      }
-      this.waiting ??= Promise.withResolvers<void>();
-      await this.waiting.promise;
-    }
-  }
-
-  async return(): Promise<IteratorResult<TicketRow>> {
-    if (!this.isDone) {
-      this.isDone = true;
-      this.pending.clear();
-      this.leave();
-      this.wake();
-    }
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  private wake(): void {
-    this.waiting?.resolve();
-    this.waiting = null;
   }
 }

@@ -12,6 +12,7 @@ import {
   stepsOfTickets,
   ticketsById,
 } from '../operations/reads.ts';
+import { statisticsOfApplications, type StatisticsRange } from '../operations/statistics.ts';
 import { tokensOfEntries } from '../operations/tokens.ts';
 
 /** One statement per level, however many rows a page holds. */
@@ -23,20 +24,23 @@ export const createLoaders = (desk: Desk, actor: Actor) => ({
   steps: new DataLoader((ticketIds: readonly number[]) => stepsOfTickets(desk, ticketIds)),
   applications: new DataLoader((names: readonly string[]) => applicationsByName(desk, actor, names)),
   targets: new DataLoader((applicationIds: readonly number[]) => targetsOfApplications(desk, applicationIds)),
-  operations: paged((ids: readonly number[], page) => operationsOfTickets(desk, ids, page)),
-  auditTrail: paged((ids: readonly number[], page) => auditOfTickets(desk, ids, page)),
-  events: paged((ids: readonly string[], page) => eventsOfOperations(desk, ids, page)),
+  statistics: inParts((names: readonly string[], range: StatisticsRange) =>
+    statisticsOfApplications(desk, names, range),
+  ),
+  operations: inParts((ids: readonly number[], page: Page) => operationsOfTickets(desk, ids, page)),
+  auditTrail: inParts((ids: readonly number[], page: Page) => auditOfTickets(desk, ids, page)),
+  events: inParts((ids: readonly string[], page: Page) => eventsOfOperations(desk, ids, page)),
 });
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/** The same page of many parents is one statement; different pages are different statements. */
-function paged<Id, Row>(load: (ids: readonly Id[], page: Page) => Promise<Row[][]>) {
-  const byPage = new Map<string, DataLoader<Id, Row[]>>();
-  return (id: Id, page: Page): Promise<Row[]> => {
-    const key = JSON.stringify(page);
-    const loader = byPage.get(key) ?? new DataLoader((ids: readonly Id[]) => load(ids, page));
-    byPage.set(key, loader);
+/** The same part of many parents is one statement; different parts are different statements. */
+function inParts<Id, Part, Row>(load: (ids: readonly Id[], part: Part) => Promise<Row[][]>) {
+  const byPart = new Map<string, DataLoader<Id, Row[]>>();
+  return (id: Id, part: Part): Promise<Row[]> => {
+    const key = JSON.stringify(part);
+    const loader = byPart.get(key) ?? new DataLoader((ids: readonly Id[]) => load(ids, part));
+    byPart.set(key, loader);
     return loader.load(id);
   };
 }

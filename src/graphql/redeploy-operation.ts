@@ -44,7 +44,7 @@ export const RedeployWarningType = builder.objectRef<RedeployWarning>('RedeployW
 export const OperationType = builder.objectRef<OperationRow>('RedeployOperation');
 builder.node(OperationType, {
   description:
-    "One redeployment and its record: the guide's ApplicationRedeployOperationRecord under its own names, and more. Read by whoever did it, APPROVER, AUDITOR and ADMIN.",
+    "One redeployment and its record: the guide's ApplicationRedeployOperationRecord under its own names, and more.",
   id: { resolve: (operation) => operation.id },
   isTypeOf: (value) => 'rolloutStatus' in (value as object),
   loadOne: (id, ctx) => findOperation(ctx.desk, ctx.actor, id),
@@ -183,8 +183,7 @@ builder.queryField('operation', (t) =>
   t.field({
     type: OperationType,
     nullable: true,
-    description:
-      'One operation. Whoever did it, APPROVER, AUDITOR and ADMIN; null with NOT_FOUND for everyone else and for unknown ids.',
+    description: 'One operation; null with NOT_FOUND for unknown ids.',
     args: {
       id: t.arg.id({ required: true, description: 'Its id, or its UUID as it stands on the Kubernetes object.' }),
     },
@@ -214,7 +213,7 @@ builder.queryField('operations', (t) =>
   t.connection(
     {
       type: OperationType,
-      description: "Operations, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      description: 'Operations, newest first.',
       args: { filter: t.arg({ type: OperationFilterInput, description: 'Which ones; all where left out.' }) },
       resolve: (_, { filter, ...args }, ctx) =>
         keysetConnection(

@@ -46,7 +46,7 @@ builder.queryField('token', (t) =>
   t.field({
     type: RedeployTokenType,
     description:
-      'The token of a user for an application; "no token" is a value with valid: false, not an error. One\'s own; anyone\'s for APPROVER, AUDITOR and ADMIN. UNAVAILABLE where Redis or PostgreSQL is away.',
+      'The token of a user for an application; "no token" is a value with valid: false, not an error. INVALID_INPUT for a name longer than any can be. UNAVAILABLE where Redis or PostgreSQL is away.',
     args: {
       applicationName: t.arg.string({ required: true, description: 'The application.' }),
       username: t.arg.string({ description: 'Whose token; the viewer where left out.' }),
@@ -74,8 +74,7 @@ builder.queryField('tokens', (t) =>
   t.connection(
     {
       type: RedeployTokenType,
-      description:
-        "Tokens as the record has them, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN. Works without Redis.",
+      description: 'Tokens as the record has them, newest first. Works without Redis.',
       args: { filter: t.arg({ type: TokenFilterInput, description: 'Which ones; all where left out.' }) },
       resolve: (_, { filter, ...args }, ctx) =>
         keysetConnection(
@@ -101,7 +100,7 @@ builder.mutationField('revokeToken', (t) =>
   t.field({
     type: RedeployTokenType,
     description:
-      "Takes a user's right to redeploy an application away, at once; an operation whose change is not sent yet is never sent. One's own; anyone's for APPROVER and ADMIN (FORBIDDEN otherwise). NOT_FOUND where there is no live token.",
+      "Takes a user's right to redeploy an application away, at once; an operation whose change is not sent yet is never sent. NOT_FOUND where there is no live token.",
     args: { input: t.arg({ type: RevokeTokenInput, required: true, description: 'Which, and why.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(revokeToken, input),
   }),

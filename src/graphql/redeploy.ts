@@ -62,29 +62,31 @@ builder.mutationField('redeploy', (t) =>
   t.field({
     type: OperationType,
     description:
-      "Restarts, updates, rolls back or creates an application's Deployment under the viewer's token. Answers when Kubernetes has taken or refused the change; follow it with rolloutStatus. A refusal by Kubernetes is an operation that is FAILED, never a success. APPLICATION_DEPLOYER or ADMIN who owns the application (FORBIDDEN) with a valid token (TOKEN_INVALID). TOO_MANY_REQUESTS with retryAfterSeconds; CONFLICT where the Deployment is paused, has another strategy, or another operation is unfinished on it (but a rollback under the same token ends that one as SUPERSEDED); NOT_FOUND where it is not deployed and has no manifest, and for a revision that is not in its history; INVALID_INPUT for an unknown container, FORBIDDEN for an image of another repository; UNAVAILABLE where Redis, PostgreSQL or the API server is away.",
+      "Restarts, updates, rolls back or creates an application's Deployment under the viewer's token. Answers when Kubernetes has taken or refused the change; follow it with rolloutStatus. A refusal by Kubernetes is an operation that is FAILED, never a success. TOO_MANY_REQUESTS with retryAfterSeconds; CONFLICT where the Deployment is paused, has another strategy, or another operation is unfinished on it (but a rollback under the same token ends that one as SUPERSEDED); NOT_FOUND where it is not deployed and has no manifest, and for a revision that is not in its history; INVALID_INPUT for an unknown container, FORBIDDEN for an image of another repository; UNAVAILABLE where Redis, PostgreSQL or the API server is away.",
     args: { input: t.arg({ type: RedeployInput, required: true, description: 'The request.' }) },
     resolve: async (_, { input }, ctx) => ctx.findOperation((await ctx.perform(redeploy, input)).id),
   }),
 );
 
-const RedeployRefusalType = builder.objectRef<RedeployError>('RedeployRefusal').implement({
-  description: 'The error that redeploy would answer with.',
-  fields: (t) => ({
-    code: t.exposeString('code', { description: 'As in extensions.code.' }),
-    message: t.exposeString('message', { description: 'What stands in the way.' }),
-    advice: t.string({
-      nullable: true,
-      description: 'What to do about it; null where there is nothing to say.',
-      resolve: ({ details }) => details.advice ?? null,
+const RedeployRefusalType = builder
+  .objectRef<Pick<RedeployError, 'code' | 'message' | 'details'>>('RedeployRefusal')
+  .implement({
+    description: 'The error that redeploy would answer with.',
+    fields: (t) => ({
+      code: t.exposeString('code', { description: 'As in extensions.code.' }),
+      message: t.exposeString('message', { description: 'What stands in the way.' }),
+      advice: t.string({
+        nullable: true,
+        description: 'What to do about it; null where there is nothing to say.',
+        resolve: ({ details }) => details.advice ?? null,
+      }),
+      retryAfterSeconds: t.int({
+        nullable: true,
+        description: 'With TOO_MANY_REQUESTS the seconds to wait; null otherwise.',
+        resolve: ({ details }) => details.retryAfterSeconds ?? null,
+      }),
     }),
-    retryAfterSeconds: t.int({
-      nullable: true,
-      description: 'With TOO_MANY_REQUESTS the seconds to wait; null otherwise.',
-      resolve: ({ details }) => details.retryAfterSeconds ?? null,
-    }),
-  }),
-});
+  });
 
 const RedeployPreflightType = builder.objectRef<Preflight>('RedeployPreflight').implement({
   description: 'What redeploy would do with the same input at this moment.',
@@ -93,7 +95,8 @@ const RedeployPreflightType = builder.objectRef<Preflight>('RedeployPreflight').
       type: RedeployRefusalType,
       nullable: true,
       description: 'Why it would be refused, the first reason that applies; null where it would be done.',
-      resolve: ({ refusal }) => refusal,
+      // Not the error itself: a field whose value is an error is an error.
+      resolve: ({ refusal }) => refusal && { code: refusal.code, message: refusal.message, details: refusal.details },
     }),
     type: t.field({
       type: RedeployTypeEnum,
@@ -119,8 +122,7 @@ const RedeployPreflightType = builder.objectRef<Preflight>('RedeployPreflight').
 builder.queryField('preflight', (t) =>
   t.field({
     type: RedeployPreflightType,
-    description:
-      'What redeploy would do with the same input, and what is risky about it. Changes and records nothing. Anyone who is signed in: who may not redeploy reads so in refusal.',
+    description: 'What redeploy would do with the same input, and what is risky about it. Changes and records nothing.',
     args: { input: t.arg({ type: RedeployInput, required: true, description: 'The request as for redeploy.' }) },
     resolve: (_, { input }, ctx) => preflight(ctx.desk, ctx.actor, input),
   }),
@@ -153,7 +155,7 @@ builder.queryField('rolloutHistory', (t) =>
   t.field({
     type: [RolloutRevisionType],
     description:
-      "The revisions of an application's Deployment, newest first, as kubectl rollout history lists them. Whoever may read the application; NOT_FOUND otherwise and where it is not deployed. INVALID_INPUT where the target is ambiguous, UNAVAILABLE where its cluster is away.",
+      "The revisions of an application's Deployment, newest first, as kubectl rollout history lists them. NOT_FOUND where it is not deployed. INVALID_INPUT where the target is ambiguous, UNAVAILABLE where its cluster is away.",
     args: {
       applicationName: t.arg.string({ required: true, description: 'The application.' }),
       cluster: t.arg.string({ description: 'As for redeploy.' }),

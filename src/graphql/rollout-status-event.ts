@@ -98,7 +98,7 @@ builder.subscriptionField('rolloutStatus', (t) =>
   t.field({
     type: RolloutStatusEventType,
     description:
-      'A rollout as it goes on, in order, without duplicates; ends after the final event. A client too slow for it skips events that a newer one of the same status replaces. Whoever may read the operation; NOT_FOUND otherwise. INVALID_INPUT where the operation has not reached the number in after.',
+      'A rollout as it goes on, in order, without duplicates; ends after the final event. A client too slow for it skips events that a newer one of the same status replaces. INVALID_INPUT where the operation has not reached the number in after.',
     args: {
       operationId: t.arg.id({
         required: true,
@@ -111,7 +111,7 @@ builder.subscriptionField('rolloutStatus', (t) =>
     },
     subscribe: async (_, { operationId, after }, ctx) => {
       const operation = await ctx.findOperation(operationId);
-      return ctx.live.rollouts.subscribe(operation.id, after ?? null);
+      return ctx.live.followRollout(ctx.actor, operation, after ?? null);
     },
     resolve: (event) => event,
   }),

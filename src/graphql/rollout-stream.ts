@@ -1,5 +1,6 @@
 import { type RolloutEvent, rolloutTransitions } from '../domain/rollout.ts';
 import { isFinal } from '../domain/transitions.ts';
+import { LiveStream } from './live-stream.ts';
 
 /** How many events are read from the record at once. Less than may wait, so that a filled gap reaches a quick client whole. */
 export const recordPageSize = 32;
@@ -8,10 +9,10 @@ export const recordPageSize = 32;
 export const longestPending = 64;
 
 /**
- * One subscriber's events. Not an async generator: one that waits in `yield` is never told that its socket is gone.
- * Of what a slow client has not taken only the newest state of each status is kept; the final one is never replaced.
+ * One subscriber's events. Of what a slow client has not taken only the newest state of each status is kept; the final
+ * one is never replaced.
  */
-export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
+export class RolloutStream extends LiveStream<RolloutEvent> {
   private readonly readAfter: (after: number) => Promise<RolloutEvent[]>;
   private pending: RolloutEvent[] = [];
   private replayed: RolloutEvent[] = [];
@@ -19,18 +20,12 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
   private sent: number | null;
   /** The record may hold more than what was read of it. */
   private replaying: boolean;
-  private waiting: PromiseWithResolvers<void> | null = null;
-  private isDone = false;
-  private leave: () => void = () => undefined;
 
   constructor(after: number | null, readAfter: (after: number) => Promise<RolloutEvent[]>) {
+    super();
     this.readAfter = readAfter;
     this.sent = after;
     this.replaying = after !== null;
-  }
-
-  onReturn(leave: () => void): void {
-    this.leave = leave;
   }
 
   /** The present state comes first; what was taken of older ones falls away. */
@@ -54,15 +49,14 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
 
   async next(): Promise<IteratorResult<RolloutEvent>> {
     for (;;) {
-      if (this.isDone) return { done: true, value: undefined };
+      if (this.isDone) return this.end();
       if (this.replaying && this.replayed.length === 0) {
         await this.readPage();
         continue;
       }
       const event = this.replayed.shift() ?? this.pending.shift();
       if (!event) {
-        this.waiting ??= Promise.withResolvers<void>();
-        await this.waiting.promise;
+        await this.sleep();
         continue;
       }
       if (this.sent !== null && event.sequence <= this.sent) continue;
@@ -72,19 +66,9 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
     }
   }
 
-  async return(): Promise<IteratorResult<RolloutEvent>> {
-    if (!this.isDone) {
-      this.isDone = true;
-      this.pending = [];
-      this.replayed = [];
-      this.leave();
-      this.wake();
-    }
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+  protected clear(): void {
+    this.pending = [];
+    this.replayed = [];
   }
 
   private async readPage(): Promise<void> {
@@ -97,11 +81,6 @@ export class RolloutStream implements AsyncIterableIterator<RolloutEvent> {
       await this.return(); // nobody calls it for an iterator that has thrown
       throw error;
     }
-  }
-
-  private wake(): void {
-    this.waiting?.resolve();
-    this.waiting = null;
   }
 }
 

@@ -27,8 +27,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
     application: t.field({
       type: ApplicationType,
       nullable: true,
-      description:
-        'As it is registered now; null where it is registered no more, or where the viewer may not know of it.',
+      description: 'As it is registered now; null where it is registered no more.',
       resolve: (entry, _, ctx) => ctx.loaders.applications.load(entry.applicationName),
     }),
     expectedEffect: t.exposeString('expectedEffect', {

@@ -76,13 +76,12 @@ const CompleteTicketInput = builder.inputType('CompleteTicketInput', {
 });
 
 const decisionCodes =
-  'APPROVER, never the requester, nor somebody of the same username (FORBIDDEN). NOT_FOUND for an unknown ticket; CONFLICT where it is decided, expired, or this person has decided it already.';
+  'NOT_FOUND for an unknown ticket; CONFLICT where it is decided, expired, or this person has decided it already.';
 
 builder.mutationFields((t) => ({
   createTicket: t.field({
     type: TicketType,
-    description:
-      'Asks for a redeploy. APPLICATION_DEPLOYER who owns every application named, or ADMIN; FORBIDDEN otherwise. NOT_FOUND for an unknown application, INVALID_INPUT names every fault.',
+    description: 'Asks for a redeploy. NOT_FOUND for an unknown application, INVALID_INPUT names every fault.',
     args: { input: t.arg({ type: CreateTicketInput, required: true, description: 'The request.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(createTicket, input),
   }),
@@ -112,15 +111,14 @@ builder.mutationFields((t) => ({
   }),
   cancelTicket: t.field({
     type: TicketType,
-    description:
-      'Takes a ticket back before it is decided. Its requester (FORBIDDEN for others who may read it, NOT_FOUND for those who may not); CONFLICT where it is decided or expired.',
+    description: 'Takes a ticket back before it is decided; CONFLICT where it is decided or expired.',
     args: { input: t.arg({ type: CancelTicketInput, required: true, description: 'Which, and why.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(cancelTicket, input),
   }),
   completeTicket: t.field({
     type: TicketType,
     description:
-      'Ends the tokens of a ticket now; it is COMPLETED at once, or with its last operation. Its requester (FORBIDDEN for others who may read it, NOT_FOUND for those who may not); CONFLICT unless it is AUTHORIZED or REDEPLOYING, and where that was asked for already.',
+      'Ends the tokens of a ticket now; it is COMPLETED at once, or with its last operation. CONFLICT unless it is AUTHORIZED or REDEPLOYING, and where that was asked for already.',
     args: { input: t.arg({ type: CompleteTicketInput, required: true, description: 'Which, and how it ended.' }) },
     resolve: (_, { input }, ctx) => ctx.perform(completeTicket, input),
   }),

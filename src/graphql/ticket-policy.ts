@@ -18,7 +18,7 @@ const RequiredApprovalsType = builder.objectRef<StandingRequirement>('RequiredAp
 /** What applied to a ticket when it was created; a changed policy file does not change it. */
 export const TicketPolicyType = builder.objectRef<TicketRow>('TicketPolicy').implement({
   description:
-    'The approval policy of a ticket as it stood when the ticket was created: of every policy that matched the tags of an entry. Read with the ticket.',
+    'The approval policy of a ticket as it stood when the ticket was created: of every policy that matched the tags of an entry.',
   fields: (t) => ({
     names: t.stringList({
       description: 'The names of the policies that applied; empty in tickets from before there were any.',

@@ -64,8 +64,7 @@ export const TicketCategoryEnum = builder.enumType('TicketCategory', {
 });
 
 builder.node(TicketType, {
-  description:
-    'A request to redeploy applications in an emergency, with one entry per application. Read by the requester, APPROVER, AUDITOR and ADMIN.',
+  description: 'A request to redeploy applications in an emergency, with one entry per application.',
   id: { resolve: (ticket) => ticket.ticketNo },
   isTypeOf: (value) => 'approvalsRequired' in (value as object),
   loadOne: (ticketNo, ctx) => findTicket(ctx.desk, ctx.actor, ticketNo),
@@ -189,8 +188,7 @@ builder.queryField('ticket', (t) =>
   t.field({
     type: TicketType,
     nullable: true,
-    description:
-      'One ticket. Its requester, APPROVER, AUDITOR and ADMIN; null with NOT_FOUND for everyone else and for unknown numbers.',
+    description: 'One ticket; null with NOT_FOUND for unknown numbers.',
     args: { ticketNo: t.arg.string({ required: true, description: "The ticket's number for people." }) },
     resolve: (_, { ticketNo }, ctx) => findTicket(ctx.desk, ctx.actor, ticketNo),
   }),
@@ -224,7 +222,7 @@ builder.queryField('tickets', (t) =>
   t.connection(
     {
       type: TicketType,
-      description: "Tickets, newest first: one's own, or all for APPROVER, AUDITOR and ADMIN.",
+      description: 'Tickets, newest first.',
       args: { filter: t.arg({ type: TicketFilterInput, description: 'Which ones; all where left out.' }) },
       resolve: (_, { filter, ...args }, ctx) =>
         keysetConnection(
@@ -241,7 +239,7 @@ builder.subscriptionField('ticketChanged', (t) =>
   t.field({
     type: TicketType,
     description:
-      'Tickets as they change, each in its latest state. With a number: that ticket, its present state first, ending with it; NOT_FOUND where the viewer may not know of it. Without: every ticket that the viewer may see, from now on, so that approvers learn of new ones; a client that was away reads tickets first.',
+      'Tickets as they change, each in its latest state. With a number: that ticket, its present state first, ending with it. Without: every ticket that the viewer may follow, from now on, so that approvers learn of new ones; a client that was away reads tickets first.',
     args: { ticketNo: t.arg.string({ description: "The ticket's number for people; every ticket where left out." }) },
     subscribe: (_, { ticketNo }, ctx) =>
       ticketNo == null

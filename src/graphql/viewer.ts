@@ -43,7 +43,7 @@ const ViewerType = builder.objectRef<Actor>('Viewer').implement({
 builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerType,
-    description: 'Who is asking. Anyone who is signed in.',
+    description: 'Who is asking.',
     resolve: (_, _args, ctx) => ctx.actor,
   }),
 );

@@ -1,11 +1,13 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type DocumentNode, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
 import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
 import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
+import { isEndpoint } from './endpoints.ts';
 import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
 import { type GraphiqlSettings, graphiqlPage, isForGraphiql } from '../graphiql/page.ts';
+import { clientAddresses } from './client-address.ts';
 import { createContext } from '../graphql/context.ts';
 import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
 import { maskErrors } from '../graphql/errors.ts';
@@ -13,13 +15,18 @@ import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import { GraphqlMeasures } from './graphql-measures.ts';
+import { answerHealth } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
+import { pathOf } from '../rest/requests.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
+import { logConnection, logRequest, type SignInOf, signInOf } from './request-log.ts';
 import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
 const endpoint = '/graphql';
+/** Yoga answers every URL that ends so, whatever its path; none ends in a line break. */
+const noEndpoint = '\n';
 /** Larger than any document that makes sense here. */
 const longestMessageBytes = 256 * 1024;
 /** How long requests under way, and sockets that do not answer the close frame, are waited for at the end. */
@@ -34,7 +41,10 @@ export type App = {
   close: () => Promise<void>;
 };
 
-/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to /healthz and GraphiQL's page. */
+/** What Yoga hands on of the request as Node has it. */
+type ServerContext = { req: IncomingMessage };
+
+/** The HTTP and WebSocket server over the schema and the REST API. Nobody gets in without a sign-in, except to health checks and GraphiQL's page. */
 export function createApp(
   desk: Desk,
   live: Live,
@@ -43,14 +53,16 @@ export function createApp(
   edge: EdgeSettings = defaultEdge,
 ): App {
   const mask = maskErrors(desk.log);
+  const addressOf = clientAddresses(edge.trustedProxies);
+  const signIn = signInOf(verifySignIn, addressOf, desk.log);
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
   const measures = new GraphqlMeasures(desk.measurements);
   const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
-  const yoga = createYoga<object, ReturnType<typeof createContext>>({
+  const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
     graphqlEndpoint: endpoint,
-    healthCheckEndpoint: '/healthz',
+    healthCheckEndpoint: noEndpoint,
     graphiql: false,
     landingPage: false,
     batching: false,
@@ -60,18 +72,22 @@ export function createApp(
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
     plugins: [
-      signInFirst(verifySignIn, signIns),
+      signInFirst(signIn, signIns),
       checkedDocuments(edge.documents, mask),
       streams.plugin(signIns),
       measures.plugin(),
     ],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
-  const rest = restApi({ desk, verifySignIn, globalIdOf: operationGlobalId });
+  const rest = restApi({ desk, signIn, globalIdOf: operationGlobalId });
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const server = createServer((request, response) => {
+    logRequest(desk.log, addressOf, request, response);
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
+    if (answerHealth(request, response)) return;
     if (isForRest(request)) void rest(request, response);
+    else if (!isAddressable(request)) response.writeHead(400).end();
+    else if (!isEndpoint(pathOf(request))) response.writeHead(404).end();
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);
   });
@@ -82,9 +98,10 @@ export function createApp(
     perMessageDeflate: false,
     verifyClient: ({ req }, take) => take(mayOpenSocket(req.headers.origin, req.headers.host, edge.corsOrigins), 403),
   });
+  sockets.on('connection', (socket, request) => logConnection(desk.log, addressOf, request, socket));
   serveWebSockets(
     sockets,
-    webSocketOptions({ desk, live, verifySignIn, mask, connections, measures, documents: edge.documents }),
+    webSocketOptions({ desk, live, signIn, mask, connections, measures, documents: edge.documents }),
     desk.log,
   );
   return {
@@ -108,11 +125,15 @@ export function createApp(
   };
 }
 
+/** Yoga makes one URL of the two, and answers with a stack trace where they make none. */
+const isAddressable = ({ headers: { host = 'localhost' }, url = '' }: IncomingMessage): boolean =>
+  URL.canParse(`http://${host}${url}`);
+
 /** Before anything is parsed: an answer about a document would tell strangers about the schema. */
-function signInFirst(verifySignIn: VerifySignIn, signIns: WeakMap<Request, SignIn>): Plugin {
+function signInFirst(signIn: SignInOf, signIns: WeakMap<Request, SignIn>): Plugin<object, ServerContext> {
   return {
-    async onRequestParse({ request, requestParser, setRequestParser }) {
-      signIns.set(request, await verifySignIn(request.headers.get('authorization')));
+    async onRequestParse({ request, serverContext, requestParser, setRequestParser }) {
+      signIns.set(request, await signIn(serverContext.req));
       // A form is what foreign sites can have a browser send without asking first.
       const isJson = /^application\/(graphql\+)?json *(;|,|$)/.test(request.headers.get('content-type') ?? '');
       if (request.method === 'POST' && !isJson) throw unreadable('send application/json', 415);

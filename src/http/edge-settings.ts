@@ -7,6 +7,8 @@ export type EdgeSettings = {
   connections: ConnectionLimits;
   /** Sites whose scripts may read answers, beside this host's own; as browsers write them in Origin. */
   corsOrigins: readonly string[];
+  /** Addresses and CIDR ranges whose word on where a request comes from is taken. */
+  trustedProxies: readonly string[];
 };
 
 export const defaultEdge: EdgeSettings = {
@@ -18,4 +20,5 @@ export const defaultEdge: EdgeSettings = {
     idleConnectionSeconds: 300,
   },
   corsOrigins: [],
+  trustedProxies: [],
 };

@@ -23,17 +23,24 @@ export class EventStreams {
 
   /** To be told of each request's sign-in before it is carried out. */
   plugin(signIns: WeakMap<Request, SignIn>): Plugin {
+    const streams = new WeakMap<Request, EventStream>();
     return {
       onExecutionResult: (execution) => {
         const { request, result } = execution;
         if (!result || !(Symbol.asyncIterator in result)) return;
         const results = result[Symbol.asyncIterator]() as Results;
         try {
-          execution.setResult(this.follow(results, request.signal, signIns.get(request)!));
+          const stream = this.follow(results, request.signal, signIns.get(request)!);
+          streams.set(request, stream);
+          execution.setResult(stream);
         } catch (error) {
           void results.return?.();
           execution.setResult(this.toResult(error));
         }
+      },
+      onResponse: ({ request, response }) => {
+        // To a client that takes no streams it is never sent, and nobody else would end it.
+        if (!isStream(response)) void streams.get(request)?.return();
       },
     };
   }
@@ -63,6 +70,9 @@ export class EventStreams {
     return stream;
   }
 }
+
+const isStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 
 /** Results that can be ended from outside while somebody waits for the next one. */
 class EventStream implements AsyncIterableIterator<ExecutionResult> {

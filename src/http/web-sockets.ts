@@ -1,9 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from '../domain/errors.ts';
-import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
+import type { SignIn } from '../domain/sign-in.ts';
 import { createContext } from '../graphql/context.ts';
 import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
@@ -11,10 +12,13 @@ import { schema } from '../graphql/schema.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
+import type { SignInOf } from './request-log.ts';
 import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = {
   socket: WebSocket;
+  /** With which it was opened. */
+  request: IncomingMessage;
   signIn?: SignIn;
   expiry?: NodeJS.Timeout;
   idle?: NodeJS.Timeout;
@@ -36,7 +40,7 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
   sockets.options.handleProtocols = handleProtocols;
   // The HTTP server's own errors come here too, a taken port say: whoever listens on it handles them.
   sockets.on('error', () => undefined);
-  sockets.on('connection', (socket) => {
+  sockets.on('connection', (socket, request) => {
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
     const pings = keepAlive(socket);
@@ -49,17 +53,18 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
             if (isOpen(socket)) socket.send(data, (error) => (error ? reject(error) : resolve()));
             else resolve();
           }),
-        close: (code, reason) => socket.close(code, reason),
+        close: (code, reason = '') => closeWith(socket, code, reason),
         onMessage: (take) =>
           socket.on('message', (data: Buffer) => {
             take(data.toString()).catch((error: unknown) => {
               if (!isOpen(socket)) return;
+              if (isOfServers(error)) return closeWith(socket, CloseCode.BadRequest, error.message);
               log.warn({ err: error }, 'WebSocket message not handled');
               socket.close(CloseCode.InternalServerError, 'Internal server error');
             });
           }),
       },
-      { socket, subscriptions: new Map() },
+      { socket, request, subscriptions: new Map() },
     );
     socket.once('close', (code, reason) => {
       clearInterval(pings);
@@ -67,6 +72,10 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
     });
   });
 }
+
+/** graphql-ws throws over a client's message of a type that only servers send. */
+const isOfServers = (error: unknown): error is Error =>
+  error instanceof Error && /^Unexpected message of type \w+ received$/.test(error.message);
 
 function keepAlive(socket: WebSocket): NodeJS.Timeout {
   let isAlive = true;
@@ -81,7 +90,7 @@ function keepAlive(socket: WebSocket): NodeJS.Timeout {
 type WebSocketSettings = {
   desk: Desk;
   live: Live;
-  verifySignIn: VerifySignIn;
+  signIn: SignInOf;
   mask: (error: unknown) => GraphQLError;
   connections: OpenConnections;
   measures: GraphqlMeasures;
@@ -89,15 +98,8 @@ type WebSocketSettings = {
 };
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
-export function webSocketOptions({
-  desk,
-  live,
-  verifySignIn,
-  mask,
-  connections,
-  measures,
-  documents,
-}: WebSocketSettings): Options {
+export function webSocketOptions(settings: WebSocketSettings): Options {
+  const { desk, live, signIn, mask, connections, measures, documents } = settings;
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -117,7 +119,7 @@ export function webSocketOptions({
     onConnect: async ({ connectionParams, extra }) => {
       const authorization = connectionParams?.['authorization'];
       try {
-        extra.signIn = await verifySignIn(typeof authorization === 'string' ? authorization : null);
+        extra.signIn = await signIn(extra.request, typeof authorization === 'string' ? authorization : null);
       } catch (error) {
         closeWith(extra.socket, refusalCode(error, authorization), mask(error).message);
         return false;
@@ -201,7 +203,7 @@ function refusalCode(error: unknown, authorization: unknown): number {
 }
 
 /** A close frame carries at most 123 bytes of reason. */
-const closeWith = (socket: WebSocket, code: number, reason: string): void =>
+const closeWith = (socket: WebSocket, code: number | undefined, reason: string): void =>
   socket.close(
     code,
     Buffer.from(reason)

@@ -1,6 +1,6 @@
 import type { Application } from '../domain/application.ts';
 import type { Target } from '../domain/cluster.ts';
-import { mayReadApplication } from '../domain/permissions.ts';
+import { mayReadApplication, type Owners } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RowList } from './pages.ts';
@@ -60,3 +60,30 @@ export const applicationsByName = async (
     row && mayReadApplication(actor, row.owners) ? row : null,
   );
 };
+
+/** Whose these applications are; without those that are registered no more. */
+export async function ownersOfApplications(deps: Deps, names: readonly string[]): Promise<Map<string, Owners>> {
+  const rows = await reading(deps, (em) =>
+    em.execute<{ name: string; owners: Owners }[]>(
+      'select name, owners from application where name in (select jsonb_array_elements_text(?::jsonb))',
+      [JSON.stringify(names)],
+    ),
+  );
+  return new Map(rows.map(({ name, owners }) => [name, owners]));
+}
+
+/** Whose the applications of each of these tickets are; null stands for one that is registered no more. */
+export async function ownersOfTickets(
+  deps: Deps,
+  ticketIds: readonly number[],
+): Promise<Map<number, (Owners | null)[]>> {
+  const rows = await reading(deps, (em) =>
+    em.execute<{ ticketId: number; owners: Owners | null }[]>(
+      `select e.ticket_id as "ticketId", a.owners from ticket_entry e
+       left join application a on a.name = e.application_name where e.ticket_id = any(?::int[])`,
+      [arrayOf(ticketIds)],
+    ),
+  );
+  const lists = groupBy(rows, ticketIds, (row) => row.ticketId);
+  return new Map(ticketIds.map((id, place) => [id, lists[place]!.map(({ owners }) => owners)]));
+}

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { Application, type BusinessTag } from '../domain/application.ts';
+import type { RegistrationFact } from '../domain/audit-facts.ts';
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { ClusterAway, ClusterRefused, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
-import { mayRegisterApplications, requirePermission } from '../domain/permissions.ts';
 import type { ApplicationRow } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -23,7 +23,7 @@ export type RegisterApplicationInput = {
 };
 
 /**
- * Registers what can be redeployed, or replaces a registration. Only ADMIN. Tickets that are under way keep the
+ * Registers what can be redeployed, or replaces a registration. Tickets that are under way keep the
  * tags and targets that they were created with. CONFLICT where a target belongs to another application.
  */
 export async function registerApplication(
@@ -31,7 +31,6 @@ export async function registerApplication(
   actor: Actor,
   input: RegisterApplicationInput,
 ): Promise<Application> {
-  requirePermission(mayRegisterApplications(actor), 'only ADMIN registers applications');
   const registration = await identified(deps, readApplicationInput(input));
   const [application] = await storeApplications(deps, actor, [registration]);
   return application!;
@@ -59,35 +58,38 @@ async function storeApplications(
   const store = () =>
     inTransaction(deps, async (em, now) => {
       await requireFree(em, registrations);
-      const changed: { application: Application; targets: Target[]; isNew: boolean }[] = [];
+      const changed: { application: Application; targets: Target[]; registrationBefore: RegistrationFact | null }[] =
+        [];
       for (const { targets, ...registration } of registrations) {
         const before = await em.findOne(Application, { name: registration.name }, { populate: ['targets'] });
         const { name: _, ...wanted } = registration;
         if (before && onlyIfChanged && isDeepStrictEqual(registrationOf(before), { ...wanted, targets })) continue;
+        const registrationBefore = before && registrationFact(registrationOf(before));
         const application = before ?? em.create(Application, { ...registration, createdAt: now, updatedAt: now });
         // Not em.assign, which would merge a manifest with the one before.
         Object.assign(application, wanted, { updatedAt: now });
         application.targets.removeAll();
-        changed.push({ application, targets, isNew: before === null });
+        changed.push({ application, targets, registrationBefore });
       }
       await em.flush(); // the old targets go before the new ones come: one may stay, or go to another application
-      for (const { application, targets, isNew } of changed) {
-        const { name: applicationName, businessTags, owners, imageRepositories, manifest } = application;
-        const manifestHash = manifest ? canonicalHash(manifest) : null;
+      for (const { application, targets, registrationBefore } of changed) {
+        const { name: applicationName } = application;
+        const registration = registrationFact({ ...registrationOf(application), targets });
+        const isNew = registrationBefore === null;
         em.assign(application, { targets: targets.map((target, position) => ({ ...target, position })) });
         recordFacts(em, null, by, now, { applicationName }, [
-          { kind: 'APPLICATION_REGISTER', businessTags, owners, targets, imageRepositories, manifestHash, isNew },
+          { kind: 'APPLICATION_REGISTER', ...registration, isNew, registrationBefore },
         ]);
       }
       return changed.map(({ application }) => application);
     });
-  try {
-    return await store();
-  } catch (error) {
+  const stored = await store().catch((error: unknown) => {
     // Somebody else registered the same at this moment: the second look sees it.
-    if (isTaken(error)) return await store();
+    if (isTaken(error)) return store();
     throw error;
-  }
+  });
+  for (const { name } of stored) void deps.registryChanges.publish(name);
+  return stored;
 }
 
 const isTaken = (error: unknown): boolean =>
@@ -132,8 +134,13 @@ const registrationOf = ({ businessTags, owners, manifest, imageRepositories, tar
   targets: targets.map((target) => target.toTarget()),
 });
 
+const registrationFact = ({ manifest, ...registration }: ReturnType<typeof registrationOf>): RegistrationFact => ({
+  ...registration,
+  manifestHash: manifest ? canonicalHash(manifest) : null,
+});
+
 /**
- * Takes an application out of the registry. Only ADMIN. Its tickets and operations stay in the record; nobody can
+ * Takes an application out of the registry. Its tickets and operations stay in the record; nobody can
  * redeploy it any more, live tokens notwithstanding. Answers with what was registered.
  */
 export async function unregisterApplication(
@@ -141,18 +148,22 @@ export async function unregisterApplication(
   actor: Actor,
   input: { name: string; reason?: string | null },
 ): Promise<ApplicationRow> {
-  requirePermission(mayRegisterApplications(actor), 'only ADMIN unregisters applications');
   const { name, reason } = readUnregisterInput(input);
-  return inTransaction(deps, async (em, now) => {
+  const stood = await inTransaction(deps, async (em, now) => {
     const application = await em.findOne(Application, { name }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!application) throw applicationNotFound(name);
     await em.populate(application, ['targets']);
     await em.execute('delete from application where id = ?', [application.id]);
-    recordFacts(em, null, actor, now, { applicationName: name }, [{ kind: 'APPLICATION_UNREGISTER', reason }]);
+    const registrationBefore = registrationFact(registrationOf(application));
+    recordFacts(em, null, actor, now, { applicationName: name }, [
+      { kind: 'APPLICATION_UNREGISTER', reason, registrationBefore },
+    ]);
     const { id, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt } = application;
     const lastTargets = application.targets.map((target) => target.toTarget());
     return { id, name, businessTags, owners, manifest, imageRepositories, createdAt, updatedAt, lastTargets };
   });
+  void deps.registryChanges.publish(name);
+  return stood;
 }
 
 /** A target is stored with the cluster's identity: a context's name can be given to another cluster. */

@@ -38,6 +38,7 @@ export function recordFacts(
       issuer: by?.issuer ?? null,
       subject: by?.subject ?? null,
       username: by?.username ?? null,
+      address: by?.address ?? null,
       ticketNo: ticket?.ticketNo ?? null,
       applicationName: subject.applicationName ?? null,
       operationId: subject.operationId ?? null,

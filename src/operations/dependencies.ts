@@ -1,11 +1,13 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import type { ApprovalPolicy } from '../domain/approval-policy.ts';
+import type { SigningKeys } from '../domain/checkpoint-signature.ts';
 import type { Clusters } from '../domain/cluster.ts';
 import type { Measurements } from '../domain/measurements.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
 import type { VerdictLimits } from '../domain/rollout-verdict.ts';
+import type { RegistryChanges } from '../domain/registry-changes.ts';
 import type { TicketChanges } from '../domain/ticket-changes.ts';
 import type { Tokens } from '../domain/token.ts';
 
@@ -31,11 +33,14 @@ export type Dependencies = {
   tokens: Tokens;
   rolloutEvents: RolloutEvents;
   ticketChanges: TicketChanges;
+  registryChanges: RegistryChanges;
   clusters: Clusters;
   limits: Limits;
   /** Of the policy file; empty where the built-in ones hold alone. */
   policies: readonly ApprovalPolicy[];
   log: Logger;
+  /** With which checkpoints are signed; without them they are not. */
+  auditKeys?: SigningKeys | null;
   /** Whether notifications have a receiver; without one the outbox stays empty. */
   notifies?: boolean;
   /** Nobody measures without. */

@@ -1,26 +1,33 @@
 import { z } from 'zod';
+import { auditKinds, auditLevels } from '../domain/audit-facts.ts';
+import { auditOutcomes } from '../domain/audit-outcomes.ts';
 import { RedeployError } from '../domain/errors.ts';
 import { imagePattern, repositoryOf } from '../domain/images.ts';
+import { parseInstant } from '../domain/instants.ts';
 import { ticketCategories } from '../domain/ticket-status.ts';
+
+/** More, and longer, help nobody. */
+const mostFaults = 50;
+const longestFault = 300;
 
 /** Takes what a client sent, or refuses it naming every fault at once. */
 function reader<Schema extends z.ZodType>(schema: Schema, root = ['input']): (input: unknown) => z.infer<Schema> {
   return (input) => {
     const result = schema.safeParse(input);
     if (result.success) return result.data;
-    const faults = result.error.issues.map((issue) => ({
-      field: [...root, ...issue.path].join('.'),
-      message: issue.message,
+    const { issues } = result.error;
+    const faults = issues.slice(0, mostFaults).map((issue) => ({
+      field: [...root, ...issue.path].join('.').slice(0, longestFault),
+      message: issue.message.slice(0, longestFault),
     }));
-    throw new RedeployError('INVALID_INPUT', faults.map(({ field, message }) => `${field}: ${message}`).join('; '), {
-      fields: faults.map(({ field }) => field),
-    });
+    const told = faults.map(({ field, message }) => `${field}: ${message}`);
+    if (issues.length > mostFaults) told.push(`and ${issues.length - mostFaults} more`);
+    throw new RedeployError('INVALID_INPUT', told.join('; '), { fields: faults.map(({ field }) => field) });
   };
 }
 
-// PostgreSQL stores no NUL, and no other control character but tab and line breaks has a place in a text for people.
-// oxlint-disable-next-line no-control-regex
-const controlCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+// PostgreSQL stores no NUL, terminals obey others, and but for tab and line breaks none has a place in a text for people.
+const controlCharacter = /[^\P{Cc}\t\n\r]/u;
 
 const text = (longest: number) =>
   z
@@ -205,6 +212,14 @@ export const readReviewInput = reader(z.object({ ticketNo: text(32), comment: te
 export const readCancelInput = reader(z.object({ ticketNo: text(32), reason: orNull(text(2000)) }));
 export const readCompleteInput = reader(z.object({ ticketNo: text(32), summary: orNull(text(2000)) }));
 export const readRevokeInput = reader(z.object({ applicationName: text(63), username: text(253), reason: text(2000) }));
+/** Of names that nobody has the token is only not valid; longer ones nobody can have. */
+export const readTokenQuery = reader(
+  z.object({
+    applicationName: z.string().max(63, 'must not be longer than 63 characters'),
+    username: orNull(z.string().max(255, 'must not be longer than 255 characters')),
+  }),
+  [],
+);
 export const readUnregisterInput = reader(z.object({ name: text(63), reason: orNull(text(2000)) }));
 
 /** Where an application has several targets, as far as they must be told apart. */
@@ -244,3 +259,30 @@ export const readRedeployInput = reader(
     }),
 );
 export type RedeployRequest = ReturnType<typeof readRedeployInput>;
+
+const instant = z.string().transform((value, context) => {
+  const at = parseInstant(value);
+  if (at === null) context.addIssue({ code: 'custom', message: 'must be an instant in ISO 8601' });
+  return at ?? z.NEVER;
+});
+
+export const exportFormats = ['ndjson', 'csv'] as const;
+
+export const readAuditExport = reader(
+  z.object({
+    format: z.enum(exportFormats),
+    after: orNull(z.string().regex(/^\d{1,18}$/, "must be a record's id")),
+    ticketNo: orNull(text(32)),
+    operationId: orNull(text(64)),
+    username: orNull(text(253)),
+    applicationName: orNull(text(63)),
+    namespace: orNull(text(63)),
+    level: orNull(z.array(z.enum(auditLevels))),
+    kind: orNull(z.array(z.enum(auditKinds))),
+    outcome: orNull(z.array(z.enum(auditOutcomes))),
+    text: orNull(text(200)),
+    from: orNull(instant),
+    to: orNull(instant),
+  }),
+);
+export type AuditExportRequest = ReturnType<typeof readAuditExport>;

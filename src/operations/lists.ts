@@ -1,21 +1,12 @@
-import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
-import { mayDecide, mayReadAudit, requirePermission, seesEverything } from '../domain/permissions.ts';
+import { mayDecide, seesEverything } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
 import type { RolloutStatus } from '../domain/rollout.ts';
 import type { TicketCategory, TicketStatus } from '../domain/ticket-status.ts';
 import { type ApplicationRow, applicationRows } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
-import {
-  auditRows,
-  type AuditRow,
-  isUuid,
-  type OperationRow,
-  operationRows,
-  type TicketRow,
-  ticketRows,
-} from './reads.ts';
+import { type OperationRow, operationRows, type TicketRow, ticketRows } from './reads.ts';
 import { type Page, pageOf } from './pages.ts';
-import { Conditions } from './rows.ts';
+import { Conditions, type Filter } from './rows.ts';
 import { grantRows, type RedeployToken, showGrant } from './tokens.ts';
 import { databaseNow, reading } from './transaction.ts';
 
@@ -24,7 +15,6 @@ import { databaseNow, reading } from './transaction.ts';
  */
 
 type Deps = Pick<Dependencies, 'orm'>;
-type Filter<T> = { [K in keyof T]?: T[K] | null } | null | undefined;
 
 export type TicketFilter = Filter<{
   awaitingMyDecision: boolean;
@@ -136,34 +126,4 @@ export function listApplications(
     );
   }
   return reading(deps, (em) => pageOf(em, applicationRows, where, page));
-}
-
-export type AuditFilter = Filter<{
-  ticketNo: string;
-  operationId: string;
-  username: string;
-  applicationName: string;
-  namespace: string;
-  level: readonly AuditLevel[];
-  kind: readonly AuditKind[];
-  after: Date;
-  before: Date;
-}>;
-
-/** The whole record. AUDITOR and ADMIN; FORBIDDEN otherwise: one's own story stands with one's tickets. */
-export async function listAuditRecords(deps: Deps, actor: Actor, filter: AuditFilter, page: Page): Promise<AuditRow[]> {
-  requirePermission(mayReadAudit(actor), 'only AUDITOR and ADMIN read the whole record', 'Read ticket.auditTrail.');
-  const where = new Conditions();
-  where.equals('ticket_no', filter?.ticketNo);
-  if (filter?.operationId != null) {
-    if (!isUuid(filter.operationId)) return [];
-    where.equals('operation_id', filter.operationId);
-  }
-  where.equals('username', filter?.username);
-  where.equals('application_name', filter?.applicationName);
-  where.equals('namespace', filter?.namespace);
-  where.oneOf('level', filter?.level);
-  where.oneOf('kind', filter?.kind);
-  where.between('at', filter?.after, filter?.before);
-  return reading(deps, (em) => pageOf(em, auditRows, where, page));
 }

@@ -90,7 +90,7 @@ export const operationRows: RowList<OperationRow> = {
 
 const auditColumns = [
   ...(['id', 'sequence', 'level', 'kind', 'at', 'username', 'ticketNo', 'applicationName', 'operationId'] as const),
-  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash', 'ticketId'] as const),
+  ...(['cluster', 'namespace', 'message', 'data', 'hash', 'previousHash', 'ticketId', 'address'] as const),
 ] as const;
 export type AuditRow = {
   id: string;
@@ -100,6 +100,7 @@ export type AuditRow = {
   kind: AuditKind;
   at: Date;
   username: string | null;
+  address: string | null;
   ticketNo: string | null;
   applicationName: string | null;
   operationId: string | null;
@@ -110,14 +111,8 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowList<AuditRow> = {
-  key: 'id',
-  order: 'desc',
-  cursor: 'bigint',
-  table: 'audit_record',
-  columns: auditColumns,
-  instants: ['at'],
-};
+export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+/** A ticket's story: in the order in which it was written, which is not quite that of its instants. */
 const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */

@@ -14,9 +14,20 @@ export async function perform<Input, Result>(
   try {
     return await request(deps, actor, input);
   } catch (error) {
-    if (error instanceof RedeployError) await recordRefusal(deps, actor, request.name, error);
+    if (error instanceof RedeployError) return refuse(deps, actor, request.name, error);
     throw error;
   }
+}
+
+/** Throws the refusal, once it stands in the record. */
+export async function refuse(
+  deps: Dependencies,
+  actor: Actor,
+  request: string,
+  refusal: RedeployError,
+): Promise<never> {
+  await recordRefusal(deps, actor, request, refusal);
+  throw refusal;
 }
 
 /**
@@ -33,8 +44,9 @@ async function recordRefusal(deps: Dependencies, actor: Actor, request: string, 
     );
     const count = tally!.count;
     if (!Number.isInteger(Math.log10(count))) return;
+    const { clientAddress = null } = actor;
     recordFacts(em, null, actor, now, {}, [
-      { kind: 'REQUEST_REFUSE', request, code: error.code, reason: error.message, count },
+      { kind: 'REQUEST_REFUSE', request, code: error.code, reason: error.message, count, clientAddress },
     ]);
   });
 }

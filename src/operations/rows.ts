@@ -47,6 +47,9 @@ export function groupBy<Item, Key>(items: readonly Item[], keys: readonly Key[],
   return keys.map((wanted) => groups.get(wanted) ?? []);
 }
 
+/** What a list is narrowed by; null is as good as left out. */
+export type Filter<T> = { [K in keyof T]?: T[K] | null } | null | undefined;
+
 /** What rows must fulfil, put together piece by piece with their values. */
 export class Conditions {
   private readonly parts: string[] = ['true'];
@@ -54,6 +57,10 @@ export class Conditions {
 
   get text(): string {
     return this.parts.join(' and ');
+  }
+
+  get isEmpty(): boolean {
+    return this.parts.length === 1;
   }
 
   add(condition: string, ...values: unknown[]): void {
@@ -69,9 +76,20 @@ export class Conditions {
     if (values != null) this.add(`${column} = any(?::text[])`, arrayOf(values));
   }
 
-  /** From `after` on, and before `before`. */
-  between(column: string, after: Date | null | undefined, before: Date | null | undefined): void {
-    if (after != null) this.add(`${column} >= ?::timestamptz`, after.toISOString());
-    if (before != null) this.add(`${column} < ?::timestamptz`, before.toISOString());
+  /** One of these, which have no values of their own. */
+  anyOf(conditions: readonly string[]): void {
+    this.add(`(${conditions.join(' or ')})`);
+  }
+
+  /** From `after` on, and before `before`; `asOrdered` is what the index orders instants by. */
+  between(
+    column: string,
+    after: Date | null | undefined,
+    before: Date | null | undefined,
+    asOrdered = (instant: string) => instant,
+  ): void {
+    const [it, value] = [asOrdered(column), asOrdered('?::timestamptz')];
+    if (after != null) this.add(`${it} >= ${value}`, after.toISOString());
+    if (before != null) this.add(`${it} < ${value}`, before.toISOString());
   }
 }

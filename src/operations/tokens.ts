@@ -1,8 +1,11 @@
+import { AuditRecord } from '../domain/audit-record.ts';
 import { Grant, whyNotLive } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
+import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { readTokenQuery } from './inputs.ts';
 import { describeToken, findLiveGrant, tokenCopy } from './issue-tokens.ts';
 import type { RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows } from './rows.ts';
@@ -35,8 +38,8 @@ export async function findToken(
   actor: Actor,
   input: { applicationName: string; username: string | null },
 ): Promise<RedeployToken> {
-  const { applicationName } = input;
-  const username = input.username ?? actor.username;
+  const { applicationName, ...named } = readTokenQuery(input);
+  const username = named.username ?? actor.username;
   const own = username === actor.username;
   const pair = own ? { applicationName, issuer: actor.issuer, subject: actor.subject } : { applicationName, username };
   const latest = await reading(deps, (em) =>
@@ -69,7 +72,8 @@ type Pair =
 
 /**
  * Brings Redis in line with the grants, which are the authority: a missing or stale copy is written again, one
- * without a live grant is deleted; both are recorded. Throws UNAVAILABLE where Redis does not answer.
+ * without a live grant is deleted. Both are recorded before they are done: without the record nothing is done. Throws
+ * UNAVAILABLE where Redis does not answer.
  */
 export async function reconcileToken(
   deps: Dependencies,
@@ -91,31 +95,56 @@ export async function reconcileToken(
   const copy = await deps.tokens.get(keyName, applicationName);
   if (underName) {
     const wanted = tokenCopy(underName);
-    if (copy?.ticketId === wanted.ticketId && copy.expires === wanted.expires) return { grant, now };
+    if (isSameCopy(copy, wanted)) return { grant, now };
+    await recordRestoring(deps, wanted, now);
     await deps.tokens.put(wanted);
-    await inTransaction(deps, async (em) => {
-      const ticket = await lockTicket(em, { id: underName.ticket.id });
-      if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
-      recordFacts(em, ticket, null, await databaseNow(em), { applicationName }, [
-        { kind: 'TOKEN_RESTORE', expires: wanted.expires },
-      ]);
-    });
   } else if (copy) {
-    const key = { applicationName, username: keyName };
-    const { isGranted, origin } = await reading(deps, async (em) => ({
-      isGranted: (await findLiveGrant(em, key)) !== null,
-      origin: await em.findOne(Grant, { ...key, ticket: copy.ticketId, expires: new Date(copy.expires) }),
-    }));
+    const isGranted = !(await recordStray(deps, copy, keyName, applicationName));
     if (isGranted) return reconcileToken(deps, pair, username); // since the first look; the key is its own
     await deps.tokens.remove(keyName, applicationName);
-    // A grant that ended by itself: Redis' clock may be a little behind PostgreSQL's.
-    if (origin && !origin.revokedAt) return { grant, now };
-    const reason = `no live grant stands behind the key (ticket ${copy.ticketNo})`;
-    await inTransaction(deps, async (em, at) => {
-      recordFacts(em, null, null, at, { applicationName }, [{ kind: 'TOKEN_STRAY', user: keyName, reason }]);
-    });
   }
   return { grant, now };
+}
+
+export const isSameCopy = (copy: TokenCopy | null, wanted: Pick<TokenCopy, 'ticketId' | 'expires'>): boolean =>
+  copy?.ticketId === wanted.ticketId && copy.expires === wanted.expires;
+
+/** Redis answers within this time, or it is away. */
+const writtenWithinMs = 2_000;
+
+/** Of several who miss the same copy one records it: what was recorded a moment ago is being written. */
+async function recordRestoring(
+  deps: Dependencies,
+  { ticketId, applicationName, expires }: TokenCopy,
+  missedAt: Date,
+): Promise<void> {
+  await inTransaction(deps, async (em) => {
+    const ticket = await lockTicket(em, { id: ticketId });
+    if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
+    const since = new Date(missedAt.getTime() - writtenWithinMs);
+    const told = { ticketId, applicationName, kind: 'TOKEN_RESTORE', at: { $gt: since } } as const;
+    if ((await em.count(AuditRecord, told)) > 0) return;
+    recordFacts(em, ticket, null, await databaseNow(em), { applicationName }, [{ kind: 'TOKEN_RESTORE', expires }]);
+  });
+}
+
+/** False where a grant stands behind the key by now. */
+async function recordStray(
+  deps: Dependencies,
+  copy: TokenCopy,
+  username: string,
+  applicationName: string,
+): Promise<boolean> {
+  const key = { applicationName, username };
+  return inTransaction(deps, async (em, at) => {
+    if (await findLiveGrant(em, key)) return false;
+    // A grant that ended by itself: Redis' clock may be a little behind PostgreSQL's.
+    const origin = await em.findOne(Grant, { ...key, ticket: copy.ticketId, expires: new Date(copy.expires) });
+    if (origin && !origin.revokedAt) return true;
+    const reason = `no live grant stands behind the key (ticket ${copy.ticketNo})`;
+    recordFacts(em, null, null, at, { applicationName }, [{ kind: 'TOKEN_STRAY', user: username, reason }]);
+    return true;
+  });
 }
 
 const grantColumns = [

@@ -86,3 +86,6 @@ export const refusalResponses = Object.fromEntries([
     return [String(status), response(status, description, found, headerOf[found[0]!])];
   }),
 ]) as Record<string, ReturnType<typeof response>>;
+
+export const refusals = (...statuses: number[]) =>
+  Object.fromEntries(statuses.map((status) => [String(status), { $ref: `#/components/responses/${status}` }]));

@@ -1,10 +1,14 @@
+import { auditKinds, auditLevels } from '../domain/audit-facts.ts';
+import { auditOutcomes } from '../domain/audit-outcomes.ts';
 import { errorStatus } from '../domain/errors.ts';
 import { redeployTypes } from '../domain/operation.ts';
 import { rolloutStatuses } from '../domain/rollout.ts';
+import type { auditLine } from './audit-lines.ts';
 import type { operationResource } from './operation-resource.ts';
 import type { bodyFields } from './requests.ts';
 
 type Operation = ReturnType<typeof operationResource>;
+type AuditLine = ReturnType<typeof auditLine>;
 
 const string = (description: string) => ({ type: 'string', description });
 const count = (description: string) => ({ type: 'integer', minimum: 0, description });
@@ -100,6 +104,29 @@ const podFailure: Record<keyof Operation['failures'][number], object> = {
   doomed: { type: 'boolean', description: 'True: it will not become ready by waiting. False: a warning.' },
 };
 
+const auditRecord: Record<keyof AuditLine, object> = {
+  id: { type: 'string', pattern: '^\\d+$', description: 'Its number: what after takes to go on behind it.' },
+  ticketId: orNull(count('The ticket that it belongs to; null where it belongs to none.')),
+  sequence: orNull(count('1, 2, 3 … within the ticket; null where it belongs to none.')),
+  level: { enum: auditLevels, description: 'What it is about.' },
+  kind: { enum: auditKinds, description: 'What happened.' },
+  at: instant("When, by PostgreSQL's clock."),
+  issuer: orNull(string('Who signed the person in; null for an act of the service.')),
+  subject: orNull(string("The person's identity at the issuer; null for an act of the service.")),
+  username: orNull(string("Whose act; null for the service's own.")),
+  address: orNull(string("From which client address; null for the service's own and where it is not known.")),
+  ticketNo: orNull(string('Of which ticket; null where it belongs to none.')),
+  applicationName: orNull(string('On which application; null where it concerns none or several.')),
+  operationId: orNull({ type: 'string', format: 'uuid', description: 'Of which operation; null for none.' }),
+  cluster: orNull(string('In which cluster; null where it concerns none.')),
+  namespace: orNull(string('In which namespace; null where it concerns none.')),
+  message: string('The fact as a sentence without its subject.'),
+  outcome: { enum: [...auditOutcomes, null], description: 'What came of it; null for a step. Not part of the hash.' },
+  data: { type: 'object', description: 'What the kind tells beside; its fields are those of its type in GraphQL.' },
+  previousHash: orNull(string("The hash of the ticket's record before it; null for the first.")),
+  hash: string('SHA-256, hexadecimal, over the canonical JSON (RFC 8785) of all but id, outcome and hash.'),
+};
+
 const problem = {
   type: { type: 'string', format: 'uri-reference', description: 'Where the code is explained, or about:blank.' },
   title: string('The kind of problem.'),
@@ -123,6 +150,7 @@ export const schemas = {
   },
   Operation: whole('One redeployment and its record.', operation),
   PodFailure: whole('Why a new pod does not come up.', podFailure),
+  AuditRecord: whole('One record, on a line of its own.', auditRecord),
   Problem: {
     ...whole('An error in the form of RFC 9457.', problem),
     required: ['type', 'title', 'status', 'detail', 'code'],

@@ -1,11 +1,10 @@
-import { problemExamples, refusalResponses } from './openapi-refusals.ts';
+import { restRules } from './access.ts';
+import { auditExportPaths } from './openapi-audit-export.ts';
+import { problemExamples, refusalResponses, refusals } from './openapi-refusals.ts';
 import { schemas } from './openapi-schemas.ts';
 import { idempotencyKeyPattern } from './requests.ts';
 
 const operationContent = { 'application/json': { schema: { $ref: '#/components/schemas/Operation' } } };
-
-const refusals = (...statuses: number[]) =>
-  Object.fromEntries(statuses.map((status) => [String(status), { $ref: `#/components/responses/${status}` }]));
 
 /** The REST API in its own words (OpenAPI 3.1), as GET /v1/openapi.json answers. */
 export const openApiDocument = {
@@ -14,7 +13,7 @@ export const openApiDocument = {
     title: 'Cratos Redeploy for scripts',
     version: '1.0.0',
     description:
-      'The one call that scripts need; everything else is in GraphQL. Whoever calls must hold a redeploy token for the application: a ticket of theirs that somebody else has approved. A path that does not stand here is 404, a method that a path has not is 405; without a sign-in everything is 401.',
+      'The calls that scripts need; everything else is in GraphQL. Whoever redeploys must hold a redeploy token for the application: a ticket of theirs that somebody else has approved. A path that does not stand here is 404, a method that a path has not is 405; without a sign-in everything is 401.',
   },
   servers: [{ url: '/' }],
   security: [{ signIn: [] }],
@@ -23,8 +22,7 @@ export const openApiDocument = {
       post: {
         operationId: 'redeploy',
         summary: 'Restart an application under a redeploy token',
-        description:
-          'Answers when Kubernetes has taken or refused the change; follow it at Location. A refusal by Kubernetes is an operation that is FAILED: look at its success, not at the 202.',
+        description: `Answers when Kubernetes has taken or refused the change; follow it at Location. A refusal by Kubernetes is an operation that is FAILED: look at its success, not at the 202. For ${restRules['POST /v1/applications/{name}/redeploy']}.`,
         parameters: [
           {
             name: 'name',
@@ -70,7 +68,7 @@ export const openApiDocument = {
       get: {
         operationId: 'getOperation',
         summary: 'Read an operation as it stands',
-        description: 'For whoever did it, APPROVER, AUDITOR and ADMIN; 404 for everyone else.',
+        description: `For ${restRules['GET /v1/operations/{id}']}.`,
         parameters: [
           {
             name: 'id',
@@ -86,10 +84,12 @@ export const openApiDocument = {
         },
       },
     },
+    ...auditExportPaths,
     '/v1/openapi.json': {
       get: {
         operationId: 'getOpenApiDocument',
         summary: 'Read this document',
+        description: `For ${restRules['GET /v1/openapi.json']}.`,
         responses: {
           200: { description: 'This document.', content: { 'application/json': { schema: { type: 'object' } } } },
           ...refusals(401, 500, 503),

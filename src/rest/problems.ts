@@ -4,8 +4,11 @@ import { type ErrorCode, type ErrorDetails, errorStatus, RedeployError } from '.
 
 type HeaderFields = Record<string, string>;
 
-/** What a handler answers with; sent as JSON. */
-export type Reply = { status: number; headers?: HeaderFields; body: object };
+/** What a handler answers with: an object, sent as JSON, or a text that is sent piece by piece, as fast as it is taken. */
+export type Reply = { status: number; headers?: HeaderFields } & (
+  | { body: object }
+  | { pieces: AsyncIterable<string> | Iterable<string> }
+);
 
 /** An error as RFC 9457 has it, with our code and what the domain's error tells beside it. */
 type Problem = ErrorDetails & {

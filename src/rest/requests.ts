@@ -20,6 +20,20 @@ export const idempotencyKeyPattern = '^[!-~]{1,128}$';
 export const pathOf = ({ url = '' }: Pick<IncomingMessage, 'url'>): string =>
   url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
 
+/** Each parameter at most once. What is unknown is refused: a filter that was overlooked would not narrow anything. */
+export function readQuery<Name extends string>(
+  { url = '' }: Pick<IncomingMessage, 'url'>,
+  known: readonly Name[],
+): Partial<Record<Name, string>> {
+  const query = [...new URLSearchParams(/\?([^#]*)/.exec(url)?.[1] ?? '')];
+  const names = query.map(([name]) => name);
+  const faults = names.filter((name, place) => !known.some((one) => one === name) || names.indexOf(name) !== place);
+  if (faults.length === 0) return Object.fromEntries(query) as Partial<Record<Name, string>>;
+  throw new RedeployError('INVALID_INPUT', `the parameters are, each at most once, ${known.join(', ')}`, {
+    fields: faults.slice(0, 20).map((name) => name.slice(0, 100)),
+  });
+}
+
 /** One segment of a path. Decoded once and never used as a path again. */
 export function decodeSegment(segment: string, field: string): string {
   try {

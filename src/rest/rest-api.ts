@@ -1,42 +1,57 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Actor } from '../domain/person.ts';
-import type { VerifySignIn } from '../domain/sign-in.ts';
+import type { SignIn } from '../domain/sign-in.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { findOperation } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { perform } from '../operations/refusals.ts';
+import type { RestCall } from './access.ts';
+import { exportRecord } from './audit-export.ts';
 import { openApiDocument } from './openapi.ts';
 import { operationResource } from './operation-resource.ts';
 import { HttpRefusal, problemReply, type Reply } from './problems.ts';
+import { sendPieces } from './pieces.ts';
 import { decodeSegment, pathOf, readIdempotencyKey, readRedeployBody } from './requests.ts';
 
 /** What the API stands on. */
 type RestSettings = {
   desk: Desk;
-  verifySignIn: VerifySignIn;
+  /** Throws UNAUTHENTICATED and UNAVAILABLE. */
+  signIn: (request: IncomingMessage) => Promise<SignIn>;
   /** An operation's id in GraphQL. */
   globalIdOf: (operationId: string) => string;
 };
 
-type Call = RestSettings & { actor: Actor; request: IncomingMessage; segment: string };
+type Call = Omit<RestSettings, 'signIn'> & { signIn: SignIn; request: IncomingMessage; segment: string };
 type Method = (call: Call) => Reply | Promise<Reply>;
 
-const routes: { path: RegExp; methods: Record<string, Method> }[] = [
-  { path: /^\/v1\/applications\/([^/]+)\/redeploy$/, methods: { POST: redeployApplication } },
-  { path: /^\/v1\/operations\/([^/]+)$/, methods: { GET: showOperation } },
-  { path: /^\/v1\/openapi\.json$/, methods: { GET: () => ({ status: 200, body: openApiDocument }) } },
-];
+const calls: Record<RestCall, Method> = {
+  'POST /v1/applications/{name}/redeploy': redeployApplication,
+  'GET /v1/operations/{id}': showOperation,
+  'GET /v1/audit-records.ndjson': (call) => exportRecord(call, 'ndjson'),
+  'GET /v1/audit-records.csv': (call) => exportRecord(call, 'csv'),
+  'GET /v1/openapi.json': () => ({ status: 200, body: openApiDocument }),
+};
+
+const routes = Object.entries(calls).map(([call, answer]) => {
+  const [method = '', template = ''] = call.split(' ');
+  const parts = template.split(/\{\w+\}/).map((part) => RegExp.escape(part));
+  return { path: new RegExp(`^${parts.join('([^/]+)')}$`), methods: { [method]: answer } };
+});
 
 export const isForRest = (request: IncomingMessage): boolean => /^\/v1(\/|$)/.test(pathOf(request));
 
-/** The REST call for scripts. Never throws; nobody learns anything without a sign-in. */
+/** The REST calls for scripts. Never throws; nobody learns anything without a sign-in. */
 export const restApi =
   (settings: RestSettings) =>
   async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { status, headers, body } = await answer(settings, request).catch((error: unknown) =>
-      problemReply(error, settings.desk.log),
-    );
-    const text = JSON.stringify(body);
+    const { log } = settings.desk;
+    const reply = await answer(settings, request).catch((error: unknown) => problemReply(error, log));
+    const { status, headers } = reply;
+    if ('pieces' in reply) {
+      response.writeHead(status, { 'cache-control': 'no-store', ...headers });
+      return sendPieces(response, reply.pieces, log);
+    }
+    const text = JSON.stringify(reply.body);
     const contentLength = Buffer.byteLength(text);
     response
       .writeHead(status, {
@@ -49,11 +64,11 @@ export const restApi =
   };
 
 async function answer(settings: RestSettings, request: IncomingMessage): Promise<Reply> {
-  const { actor } = await settings.verifySignIn(request.headers.authorization);
+  const signIn = await settings.signIn(request);
   const path = pathOf(request);
   for (const { path: pattern, methods } of routes) {
     const found = pattern.exec(path);
-    if (found) return await methodOf(methods, request)({ ...settings, actor, request, segment: found[1] ?? '' });
+    if (found) return await methodOf(methods, request)({ ...settings, signIn, request, segment: found[1] ?? '' });
   }
   throw new HttpRefusal(404, 'there is nothing at this path', { code: 'NOT_FOUND' });
 }
@@ -66,7 +81,7 @@ function methodOf(methods: Record<string, Method>, { method = '' }: IncomingMess
 }
 
 /** Sent again with the same Idempotency-Key it answers with the operation as it stands then. */
-async function redeployApplication({ desk, actor, request, segment, globalIdOf }: Call): Promise<Reply> {
+async function redeployApplication({ desk, signIn: { actor }, request, segment, globalIdOf }: Call): Promise<Reply> {
   const applicationName = decodeSegment(segment, 'name');
   const requestId = readIdempotencyKey(request);
   const body = await readRedeployBody(request);
@@ -79,7 +94,7 @@ async function redeployApplication({ desk, actor, request, segment, globalIdOf }
   };
 }
 
-async function showOperation({ desk, actor, segment, globalIdOf }: Call): Promise<Reply> {
+async function showOperation({ desk, signIn: { actor }, segment, globalIdOf }: Call): Promise<Reply> {
   const id = decodeSegment(segment, 'id');
   const operation = await findOperation(desk, actor, id);
   return { status: 200, body: operationResource(operation, globalIdOf(id)) };

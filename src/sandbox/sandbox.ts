@@ -83,6 +83,8 @@ export async function startSandbox(
       REDEPLOYS_PER_USER_PER_HOUR: '1000',
       // Soon enough to be tried.
       BREAK_GLASS_AFTER_MINUTES: '1',
+      AUDIT_SEAL_SECONDS: '5',
+      AUDIT_CHECKPOINT_FILE: join(folder, 'checkpoints.ndjson'),
       GRAPHIQL: 'true',
       LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
     });

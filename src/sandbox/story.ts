@@ -128,7 +128,7 @@ function showProgress({ sequence, status, message, replicas, newPods, terminated
 async function runningSession(file: string): Promise<Session | null> {
   try {
     const session = JSON.parse(await readFile(file, 'utf8')) as Session;
-    const health = await fetch(new URL('/healthz', session.url), { signal: AbortSignal.timeout(2_000) });
+    const health = await fetch(new URL('/livez', session.url), { signal: AbortSignal.timeout(2_000) });
     return health.ok ? session : null;
   } catch {
     return null;

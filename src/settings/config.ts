@@ -3,6 +3,7 @@ import type { KubernetesSettings } from '../adapters/kubernetes/kubernetes-clust
 import type { OidcSettings } from '../adapters/oidc/oidc-sign-in.ts';
 import { webhookFormats, type WebhookSettings } from '../adapters/webhook/webhook-receiver.ts';
 import { defaultFailFast } from '../domain/pod-failures.ts';
+import { isAddressRange } from '../http/client-address.ts';
 import { defaultEdge, type EdgeSettings } from '../http/edge-settings.ts';
 import type { GraphiqlSettings } from '../graphiql/page.ts';
 import type { MetricsSettings } from '../metrics/metrics.ts';
@@ -26,10 +27,20 @@ export type Config = {
   graphiql: GraphiqlSettings | null;
   limits: Limits;
   edge: EdgeSettings;
+  audit: AuditSettings;
   /** Null where they are not served. */
   metrics: MetricsSettings | null;
   /** Null where nobody outside is told. */
   webhook: (WebhookSettings & { tokenExpiresSoonMinutes: number }) | null;
+};
+
+export type AuditSettings = {
+  /** Records are sealed so often. */
+  sealSeconds: number;
+  /** With what checkpoints are signed; null where they are not. */
+  signingKeyFile: string | null;
+  /** Where checkpoints are kept beside the log; null for nowhere. */
+  checkpointFile: string | null;
 };
 
 /** The settings as they stand in the environment cannot be used; says everything that is wrong with them. */
@@ -109,6 +120,10 @@ const settingsAlone = z.object({
     (origins) => origins?.every(isOrigin) ?? true,
     'must be origins such as https://desk.example.com, without a path',
   ),
+  TRUSTED_PROXIES: names.refine(
+    (ranges) => ranges?.every(isAddressRange) ?? true,
+    'must be addresses or CIDR ranges such as 10.0.0.0/8',
+  ),
   TOKEN_HOURS: z.coerce.number().positive().max(24).default(2),
   PENDING_TICKET_HOURS: z.coerce.number().positive().default(24),
   TOKEN_ISSUE_SECONDS: wholeNumber(1, 30),
@@ -123,6 +138,9 @@ const settingsAlone = z.object({
   PULL_ERROR_SECONDS: wholeNumber(0, defaultFailFast.pullErrorSeconds),
   CONFIG_ERROR_SECONDS: wholeNumber(0, defaultFailFast.configErrorSeconds),
   CRASH_LOOP_RESTARTS: wholeNumber(1, defaultFailFast.crashLoopRestarts),
+  AUDIT_SEAL_SECONDS: wholeNumber(1, 15),
+  AUDIT_SIGNING_KEY_FILE: z.string().optional(),
+  AUDIT_CHECKPOINT_FILE: z.string().optional(),
   WEBHOOK_URL: url('https:', 'http:')
     .refine((value) => !/^\w+:\/\/[^/?#]*@/.test(value), 'must not hold a user or password')
     .optional(),
@@ -208,6 +226,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     },
     edge: edgeOf(settings),
+    audit: {
+      sealSeconds: settings.AUDIT_SEAL_SECONDS,
+      signingKeyFile: settings.AUDIT_SIGNING_KEY_FILE ?? null,
+      checkpointFile: settings.AUDIT_CHECKPOINT_FILE ?? null,
+    },
     metrics: metricsOf(settings),
     webhook: webhookOf(settings),
   };
@@ -231,6 +254,7 @@ function edgeOf(settings: z.output<typeof environment>): EdgeSettings {
       idleConnectionSeconds: settings.IDLE_CONNECTION_SECONDS,
     },
     corsOrigins: settings.CORS_ORIGINS ?? [],
+    trustedProxies: settings.TRUSTED_PROXIES ?? [],
   };
 }
 

@@ -42,7 +42,7 @@ describe("the service's role", () => {
     expect(await asService('select status from operation_event')).toEqual([{ status: 'STARTED' }]);
   });
 
-  const forbidden = ['audit_record', 'operation_event'].flatMap((table) => [
+  const forbidden = ['audit_record', 'audit_seal', 'operation_event'].flatMap((table) => [
     `update ${table} set at = now()`,
     `update ${table} set at = at where false`,
     `delete from ${table}`,
@@ -51,7 +51,13 @@ describe("the service's role", () => {
     `alter table ${table} disable trigger all`,
     `alter table ${table} owner to current_user`,
     `create rule silent as on insert to ${table} do instead nothing`,
+    `create trigger silent before insert on ${table} for each row execute function suppress_redundant_updates_trigger()`,
     `grant update on ${table} to current_user`,
+    `select * from ${table} for update`,
+    `do $$ begin lock table ${table} in access exclusive mode; end $$`,
+    `alter table ${table} add column more text`,
+    `merge into ${table} t using (select 1) s on true when matched then delete`,
+    `copy ${table} to '/tmp/${table}'`,
   ]);
   test.for([
     ...forbidden,
@@ -62,11 +68,20 @@ describe("the service's role", () => {
     'truncate mikro_orm_migrations',
     'create table mine (id int)',
     "select setval('audit_record_id_seq', 1)",
+    'alter sequence audit_record_id_seq restart',
+    'drop schema public cascade',
+    `insert into audit_record (id, level, kind, at, message, data, hash)
+       values (0, 'SERVICE', 'REQUEST_REFUSE', now(), 'put in between', '{}', 'a hash')`,
+    'set role cratos_owner',
+    'set session authorization cratos_owner',
+    'grant cratos_owner to current_user',
+    'alter role current_user superuser',
+    'set session_replication_role = replica',
   ])('is refused by PostgreSQL: %s', async (sql) => {
     const before = await asOwner('select * from audit_record');
-    // Granting what one does not have is answered with a warning alone.
+    // Granting what one does not have on a table is answered with a warning alone.
     const refusal = await asService(sql).then(
-      () => (sql.startsWith('grant') ? '42501' : 'nothing was refused'),
+      () => (sql.startsWith('grant update') ? '42501' : 'nothing was refused'),
       (error: Error & { code?: string }) => error.code,
     );
     expect(refusal).toBe('42501'); // insufficient_privilege
@@ -101,7 +116,7 @@ describe('migrating', () => {
     const bare = await createTestDatabase({ bare: true });
     await migrate(bare.ownerUrl, decodeURIComponent(new URL(bare.ownerUrl).username));
     const orm = openDatabase(bare.ownerUrl, 1);
-    expect(await databaseFaults(orm)).toHaveLength(2);
+    expect(await databaseFaults(orm)).toHaveLength(3);
     await orm.close(true);
     await bare.drop();
   });
@@ -125,16 +140,20 @@ describe('what stands in the way of serving', () => {
   test('is a role that may alter the record', async () => {
     expect(await databaseFaults(owner)).toEqual([
       expect.stringMatching(/^DATABASE_URL's role may change or delete rows of audit_record:/),
+      expect.stringMatching(/^DATABASE_URL's role may change or delete rows of audit_seal:/),
       expect.stringMatching(/^DATABASE_URL's role may change or delete rows of operation_event:/),
     ]);
   });
 
-  test.for(['update', 'delete', 'truncate', 'update (message)'])('is a role that was given %s', async (privilege) => {
-    await asOwner(`grant ${privilege} on audit_record to ${serviceRole()}`);
-    const faults = await databaseFaults(service);
-    await asOwner(`revoke ${privilege} on audit_record from ${serviceRole()}`);
-    expect(faults).toEqual([expect.stringContaining('audit_record')]);
-  });
+  test.for(['update', 'delete', 'truncate', 'trigger', 'update (message)'])(
+    'is a role that was given %s',
+    async (privilege) => {
+      await asOwner(`grant ${privilege} on audit_record to ${serviceRole()}`);
+      const faults = await databaseFaults(service);
+      await asOwner(`revoke ${privilege} on audit_record from ${serviceRole()}`);
+      expect(faults).toEqual([expect.stringContaining('audit_record')]);
+    },
+  );
 });
 
 describe('unfinished operations', () => {

@@ -110,7 +110,7 @@ describe.for(['overWebSocket', 'overEvents'] as const)('%s', (name) => {
     const { url } = sandbox.session;
     const browser = await openBrowser();
     try {
-      await browser.page.goto(new URL('/healthz', url).toString());
+      await browser.page.goto(new URL('/livez', url).toString());
       const graphqlWs = join(dirname(createRequire(import.meta.url).resolve('graphql-ws/package.json')), 'umd');
       await browser.page.addScriptTag({ path: join(graphqlWs, 'graphql-ws.min.js') });
       const code = blocks('js').join('\n').replaceAll('export ', '');

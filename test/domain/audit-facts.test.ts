@@ -57,13 +57,41 @@ const everything = {
   missing: ['1 approver'],
   runningTicketNo: 'b2c3d4e5',
   uses: 3,
+  resourceVersionBefore: '500',
+  imageBefore: 'web:v1',
+  imageAfter: 'web:v2',
+  registrationBefore: null,
+  records: 7,
+  throughRecord: 7,
+  throughSeal: 1,
+  recordedBefore: '2025-01-01T00:00:00.000Z',
+  by: 'cratos_owner',
+  keyId: 'abc',
+  previousKeyId: null,
+  exportId: 'e-1',
+  format: 'csv',
+  filter: { username: 'alice' },
+  after: '41',
+  lastId: '99',
+  rows: 58,
+  isComplete: true,
 };
 const emptied = Object.fromEntries(
   Object.entries(everything).map(([key, value]) => {
     if (Array.isArray(value)) return [key, []];
     return [
       key,
-      ['comment', 'summary', 'reason', 'expectedEffect', 'rollbackPlan', 'runningTicketNo'].includes(key)
+      [
+        'comment',
+        'summary',
+        'reason',
+        'expectedEffect',
+        'rollbackPlan',
+        'runningTicketNo',
+        'keyId',
+        'after',
+        'lastId',
+      ].includes(key)
         ? null
         : value,
     ];
@@ -122,4 +150,14 @@ test.for<[rule: string, approvals: number, required: number, missing: string[], 
 ])('an approval tells how far it goes: %s', ([, approvals, approvalsRequired, missing, message]) => {
   const fact = { kind: 'TICKET_APPROVE', comment: null, approvals, approvalsRequired, missing } as const;
   expect(describeFact(fact, null)).toBe(message);
+});
+
+test.for([
+  ['AUDIT_EXPORT', 'export of the record as csv from behind 41 to 99, {"username":"alice"}'],
+  ['AUDIT_EXPORT_END', 'export of 58 records completed at 99'],
+  ['AUDIT_PRUNE', 'cratos_owner pruned 7 records, through 7 of seal 1: why'],
+  ['AUDIT_KEY_CHANGE', 'checkpoints are signed with key abc'],
+] as const)('what is done with the record itself stands in it: %s', ([kind, message]) => {
+  expect(auditKindLevels[kind]).toBe('SERVICE');
+  expect(describeFact({ kind, ...everything }, null)).toBe(message);
 });

@@ -13,6 +13,7 @@ const record = (kind: AuditKind, changes: Partial<AuditContent> = {}): AuditCont
   issuer: 'https://issuer.test',
   subject: 'subject-of-carol',
   username: 'carol',
+  address: '192.0.2.7',
   ticketNo: 'a1b2c3d4',
   applicationName: null,
   operationId: null,

@@ -31,6 +31,9 @@ test('a patch that stands in the cluster gives generation, images and replicas',
     generation: 7,
     resourceVersion: '501',
     restartedAt: '2025-08-22T10:00:00Z',
+    resourceVersionBefore: '499',
+    imageBefore: 'web:v1',
+    imageAfter: 'web:v1',
   });
   expect(operation).toMatchObject({
     landedAt: minutesLater(1),

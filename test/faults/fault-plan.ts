@@ -1,5 +1,5 @@
 import { type RedeployType, redeployTypes } from '../../src/domain/operation.ts';
-import { Randomness } from '../../src/sandbox/cluster/randomness.ts';
+import { Chance, seed } from '../support/chance.ts';
 import { dependencies, type Dependency, type Moment, moments } from '../support/counting-proxy.ts';
 
 /** SIGKILL or SIGSTOP. */
@@ -17,10 +17,7 @@ export type Ranges = Record<RedeployType, Record<Dependency, number>>;
 const leastRange: Record<Dependency, number> = { postgres: 60, redis: 5, kubernetes: 8 };
 export const leastRanges = Object.fromEntries(redeployTypes.map((type) => [type, leastRange])) as Ranges;
 
-export const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32);
-const randomness = new Randomness(seed);
-const chance = (): number => Number.parseInt(randomness.hex(8), 16) / 2 ** 32;
-const oneOf = <T>(choices: readonly T[]): T => choices[Math.floor(chance() * choices.length)]!;
+const chance = new Chance(seed);
 
 /** Every request of this type, each both before it is carried out and after. */
 export const everyFault = (kind: FaultKind, type: RedeployType, ranges: Ranges): Fault[] =>
@@ -32,11 +29,11 @@ export const everyFault = (kind: FaultKind, type: RedeployType, ranges: Ranges):
 
 /** Drawn over the whole range; no dependency is left out for having fewer requests. */
 export function drawFaults(kind: FaultKind, type: RedeployType, ranges: Ranges, count: number): Fault[] {
-  const first = Math.floor(chance() * dependencies.length);
+  const first = chance.below(dependencies.length);
   return Array.from({ length: count }, (_, index) => {
     const dependency = dependencies[(first + index) % dependencies.length]!;
-    const number = 1 + Math.floor(chance() * ranges[type][dependency]);
-    return { kind, type, dependency, number, moment: oneOf(moments) };
+    const number = 1 + chance.below(ranges[type][dependency]);
+    return { kind, type, dependency, number, moment: chance.oneOf(moments) };
   });
 }
 

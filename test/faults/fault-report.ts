@@ -1,5 +1,6 @@
 import { dependencies, moments } from '../support/counting-proxy.ts';
-import { type Fault, seed } from './fault-plan.ts';
+import { seed } from '../support/chance.ts';
+import type { Fault } from './fault-plan.ts';
 import type { FaultRun } from './fault-run.ts';
 import type { FindingKind } from './findings.ts';
 import type { Outcome } from './process-faults.ts';

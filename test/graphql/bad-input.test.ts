@@ -30,11 +30,11 @@ beforeAll(async () => {
 });
 afterAll(() => services.close());
 
-/** Refusals are recorded as such; beside them nothing may be written. */
+/** Refusals are recorded as such, and sealed; beside them nothing may be written. */
 async function countRows(): Promise<Record<string, number>> {
   const tables = await services.sql<{ name: string }>(
     `select table_name as name from information_schema.tables
-     where table_schema = 'public' and table_name not in ('refusal_tally', 'audit_record') order by 1`,
+     where table_schema = 'public' and table_name not in ('refusal_tally', 'audit_record', 'audit_seal') order by 1`,
   );
   const counts: Record<string, number> = {};
   for (const { name } of tables) {
@@ -148,6 +148,18 @@ describe('variables', () => {
     await expectNothingChanged();
   });
 
+  test('an answer does not repeat at length what was sent, and tells what is wrong with it', async () => {
+    const long = 'x'.repeat(100_000);
+    const entries = Array.from({ length: 100 }, () => long.slice(0, 2_000));
+    const { query } = badVariables.find(({ what }) => what === 'no entries')!;
+    for (const input of [long, { [long]: 1 }, { reason: [long] }, { entries }]) {
+      const answer = await send(query, { input });
+      expectCoded(answer);
+      expect(answer.text.length).toBeLessThan(64 * 1024);
+      expect(answer.body.errors![0]!.message).toMatch(/^Variable "\$input" got invalid value .* … /s);
+    }
+  });
+
   test('all faults of an input are named at once', async () => {
     const { body } = await send(register, { input: { name: 'A', owners: {}, targets: [] } });
     expect(body.errors?.[0]?.extensions).toEqual({
@@ -159,7 +171,8 @@ describe('variables', () => {
 
 describe('what is looked up', () => {
   const nuls = ['\u0000', 'a\u0000b'];
-  const strange = ['\ud800', "'; drop table ticket; --", '%', 'x'.repeat(100_000), '💥'];
+  const giant = 'x'.repeat(100_000);
+  const strange = ['\ud800', "'; drop table ticket; --", '%', '💥'];
   const global = (text: string): string => Buffer.from(text).toString('base64');
 
   const lookUps = (text: string) => [
@@ -172,12 +185,15 @@ describe('what is looked up', () => {
     })),
   ];
 
-  test.for(strange.flatMap(lookUps))("by a text that is nothing's name is NOT_FOUND: $query", async ({ query, it }) => {
-    const answer = await send(query, { it });
-    expectCoded(answer, 'NOT_FOUND');
-    expect(answer.status).toBe(200);
-    await expectNothingChanged();
-  });
+  test.for([...strange, giant].flatMap(lookUps))(
+    "by a text that is nothing's name is NOT_FOUND: $query",
+    async ({ query, it }) => {
+      const answer = await send(query, { it });
+      expectCoded(answer, 'NOT_FOUND');
+      expect(answer.status).toBe(200);
+      await expectNothingChanged();
+    },
+  );
 
   test.for([
     ...nuls.flatMap(lookUps),
@@ -202,6 +218,15 @@ describe('what is looked up', () => {
       body: { data: { own: { valid: false }, other: { valid: false } } },
     });
     await expectNothingChanged();
+  });
+
+  test('a token of a name longer than anybody has is INVALID_INPUT', async () => {
+    for (const args of ['applicationName: $it', 'applicationName: "web", username: $it']) {
+      const answer = await send(`query ($it: String!) { token(${args}) { valid } }`, { it: giant });
+      expectCoded(answer);
+      expect(answer.text.length).toBeLessThan(1_000);
+      await expectNothingChanged();
+    }
   });
 
   test.for(['', 'nonsense', global('Nothing:1'), global('Viewer:1'), global('Ticket'), global(':'), '💥'])(
@@ -277,6 +302,9 @@ describe('bodies', () => {
 });
 
 describe('WebSocket messages', () => {
+  const payload = { query: 'subscription { ticketChanged { ticketNo } }' };
+  const inUse = { id: 'x'.repeat(200), type: 'subscribe', payload };
+
   test.for<{ what: string; messages: (WireMessage | string)[]; code: number }>([
     { what: 'no JSON', messages: ['nonsense'], code: 4400 },
     { what: 'an unknown type', messages: [{ type: 'nothing' }], code: 4400 },
@@ -284,6 +312,8 @@ describe('WebSocket messages', () => {
     { what: 'no payload', messages: [{ id: '1', type: 'subscribe' }], code: 4400 },
     { what: 'a query that is a number', messages: [{ id: '1', type: 'subscribe', payload: { query: 7 } }], code: 4400 },
     { what: 'a second connection_init', messages: [{ type: 'connection_init' }], code: 4429 },
+    { what: 'a message that only servers send', messages: [{ id: '1', type: 'next', payload: {} }], code: 4400 },
+    { what: 'a long id that is in use', messages: [inUse, inUse], code: 4409 },
     { what: 'a message that is too long', messages: ['x'.repeat(300_000)], code: 1009 },
   ])('$what closes the connection with $code', async ({ messages, code }) => {
     const client = await WireClient.open(service.subscriptionsUrl);

@@ -61,6 +61,7 @@ export const badVariables: { what: string; query: string; variables: unknown }[]
   { what: 'a text that is too long', query: createTicket, variables: { input: ticket('x'.repeat(2001)) } },
   { what: 'a NUL in a text', query: createTicket, variables: { input: ticket('a\u0000b') } },
   { what: 'a control character in a text', query: createTicket, variables: { input: ticket('a\u001bb') } },
+  { what: 'a control character beyond ASCII', query: createTicket, variables: { input: ticket('a\u009b31mb') } },
   { what: 'a lone surrogate in a text', query: createTicket, variables: { input: ticket('a\ud800b') } },
   { what: 'no entries', query: createTicket, variables: { input: ticket('x', { entries: [] }) } },
   {

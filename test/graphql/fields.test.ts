@@ -43,8 +43,11 @@ function selectionOf(type: GraphQLNamedType, depth: number): string {
   });
   return `{ __typename ${selected.join(' ')} }`;
 }
-const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string =>
-  args.some(({ name }) => name === 'first') ? '(first: 10)' : '';
+const argumentsOf = ({ args }: GraphQLField<unknown, unknown>): string => {
+  const names = args.map(({ name }) => name);
+  if (names.includes('from')) return '(from: "2025-01-01T00:00:00Z", to: "2025-02-01T00:00:00Z")';
+  return names.includes('first') ? '(first: 10)' : '';
+};
 const whole = (type: string): string => selectionOf(schema.getType(type)!, 2);
 
 describe('who may read what', () => {
@@ -226,12 +229,37 @@ describe('the record, kind by kind', () => {
     request: 'redeploy',
     code: 'FORBIDDEN',
     count: 2,
+    clientAddress: '192.0.2.1',
     policy: { policies: [], breakGlassAfterMinutes: 15 },
     policyHash: 'abc',
     groups: ['sre'],
     missing: ['1 approver'],
     runningTicketNo: 'b2c3d4e5',
     uses: 3,
+    resourceVersionBefore: '500',
+    imageBefore: 'web:v1',
+    imageAfter: 'web:v2',
+    registrationBefore: {
+      businessTags: [{ tagKey: 'env', tagValue: 'production' }],
+      owners: { users: ['alice'], groups: [] },
+      targets: [{ cluster: 'main', clusterUid: 'uid', namespace: 'production', deploymentName: 'web' }],
+      imageRepositories: ['mirror/web'],
+      manifestHash: 'abc',
+    },
+    records: 7,
+    throughRecord: 7,
+    throughSeal: 1,
+    recordedBefore: '2025-01-01T00:00:00.000Z',
+    by: 'cratos_owner',
+    keyId: 'abc',
+    previousKeyId: 'abd',
+    exportId: 'e-1',
+    format: 'csv',
+    filter: { username: 'alice' },
+    after: '41',
+    lastId: '99',
+    rows: 58,
+    isComplete: true,
   };
   const common = schema.getType('AuditRecord') as GraphQLInterfaceType;
   const types = schema.getPossibleTypes(common);

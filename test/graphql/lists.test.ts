@@ -9,10 +9,9 @@ afterAll(() => lists.close());
 
 const hour = (number: number): string => `2026-01-01T0${number}:00:00.000Z`;
 type IsMeant = (row: Row, filter: Record<string, unknown>) => boolean;
-/** Of these fields and values. */
-const same: IsMeant = (row, filter) => Object.entries(filter).every(([name, value]) => row[name] === value);
-const among: IsMeant = (row, filter) =>
-  Object.entries(filter).every(([name, values]) => (values as unknown[]).includes(row[name]));
+/** Of these fields and values; of a list one of them. */
+const same: IsMeant = (row, filter) =>
+  Object.entries(filter).every(([name, value]) => [value].flat().includes(row[name]));
 const within =
   (field: string, name: string, by = name): IsMeant =>
   (row, filter) =>
@@ -30,10 +29,13 @@ const namespaceOf = async (name: string): Promise<string> => {
 };
 const globalId = () => Buffer.from(`RedeployOperation:${lists.operationId}`).toString('base64');
 
+const day = (number: number): string => new Date(Date.now() + number * 86_400_000).toISOString();
+const today = { after: day(-1), before: day(1) };
+
 /** What each filter means, said of the rows that are seen without it. */
 const filters: [List, what: string, filter: () => object | Promise<object>, IsMeant][] = [
-  ['tickets', 'status', () => ({ status: ['CANCELLED', 'COMPLETED'] }), among],
-  ['tickets', 'category', () => ({ category: ['MEMORY_LEAK'] }), among],
+  ['tickets', 'status', () => ({ status: ['CANCELLED', 'COMPLETED'] }), same],
+  ['tickets', 'category', () => ({ category: ['MEMORY_LEAK'] }), same],
   ['tickets', 'username', () => ({ username: 'bob' }), same],
   ['tickets', 'applicationName', () => ({ applicationName: 'web' }), within('entries', 'applicationName')],
   [
@@ -48,7 +50,7 @@ const filters: [List, what: string, filter: () => object | Promise<object>, IsMe
     () => ({ username: 'bob', status: null, applicationName: null }),
     (row) => row['username'] === 'bob',
   ],
-  ['operations', 'rolloutStatus', () => ({ rolloutStatus: ['FAILED', 'COMPLETED'] }), among],
+  ['operations', 'rolloutStatus', () => ({ rolloutStatus: ['FAILED', 'COMPLETED'] }), same],
   ['operations', 'username', () => ({ username: 'bob' }), same],
   ['operations', 'applicationName', () => ({ applicationName: 'web' }), same],
   [
@@ -88,12 +90,31 @@ const filters: [List, what: string, filter: () => object | Promise<object>, IsMe
   ['auditRecords', 'username', () => ({ username: 'carol' }), same],
   ['auditRecords', 'applicationName', () => ({ applicationName: 'data' }), same],
   ['auditRecords', 'namespace', async () => ({ namespace: await namespaceOf('web') }), same],
-  ['auditRecords', 'level', () => ({ level: ['SERVICE', 'TOKEN'] }), among],
+  ['auditRecords', 'level', () => ({ level: ['SERVICE', 'TOKEN'] }), same],
   [
     'auditRecords',
     'kind, username',
     () => ({ kind: ['TICKET_APPROVE'], username: 'dave' }),
     (row) => row['kind'] === 'TICKET_APPROVE' && row['username'] === 'dave',
+  ],
+  [
+    'auditRecords',
+    'after, before',
+    async () => {
+      const rows = await lists.read('grace', 'auditRecords');
+      return { after: rows.at(-4)!['at'], before: rows.at(3)!['at'] };
+    },
+    during('at'),
+  ],
+  ['auditRecords', 'kind', () => ({ kind: ['TICKET_CREATE', 'TOKEN_USE', 'TICKET_FAIL'] }), same],
+  ['auditRecords', 'outcome', () => ({ outcome: ['APPROVED', 'SUCCEEDED'] }), same],
+  ['auditRecords', 'outcome, level, kind', () => ({ outcome: ['SUCCEEDED', 'APPROVED'], level: ['ENTRY'] }), same],
+  ['auditRecords', 'applicationName, outcome', () => ({ applicationName: 'api', outcome: ['SUCCEEDED'] }), same],
+  [
+    'auditRecords',
+    'text, after, before',
+    () => ({ text: 'Answers 500', ...today }),
+    (row) => String(row['message']).endsWith('answers 500'),
   ],
 ];
 
@@ -117,6 +138,14 @@ test.for<[List, object]>([
   ['applications', { tagKey: 'team', tagValue: 'production' }],
   ['auditRecords', { operationId: 'nonsense' }],
   ['auditRecords', { level: [], kind: [] }],
+  ['auditRecords', { outcome: [] }],
+  ['auditRecords', { outcome: ['SUCCEEDED'], kind: ['TICKET_CREATE'] }],
+  ['auditRecords', { level: ['TOKEN'], kind: ['TICKET_CREATE'] }],
+  ['auditRecords', { text: '%', ...today }],
+  ['auditRecords', { text: 'answers_500', ...today }],
+  ['auditRecords', { after: '9999-12-31T23:59:59.999Z' }],
+  ['auditRecords', { before: '0001-01-01T00:00:00.000Z' }],
+  ['auditRecords', { after: today.before, before: today.after }],
 ])('of %s that nothing fulfils shows nothing: %o', async ([list, filter]) => {
   expect(await lists.read('grace', list, filter)).toEqual([]);
 });
@@ -127,3 +156,14 @@ test.for(['+200000-01-01T00:00:00.000Z', '0000-01-01T00:00:00.000Z', '-000001-01
     expect((await lists.answer('grace', 'tickets', { filter: { createdAfter } })).codes).toEqual(['INVALID_INPUT']);
   },
 );
+
+test.for<[why: string, filter: object]>([
+  ['without a time', { text: 'answers' }],
+  ['without its beginning', { text: 'answers', before: day(1) }],
+  ['without its end', { text: 'answers', after: day(-1) }],
+  ['for longer than a month', { text: 'answers', after: day(-31), before: day(1) }],
+  ['that is empty', { text: ' ', ...today }],
+  ['of more than 200 characters', { text: 'x'.repeat(201), ...today }],
+])('a text %s is not searched for', async ([, filter]) => {
+  expect((await lists.answer('grace', 'auditRecords', { filter })).codes).toEqual(['INVALID_INPUT']);
+});

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { openRedis, waitUntilReady } from '../../src/adapters/redis/connection.ts';
 import type { RolloutEvent } from '../../src/domain/rollout.ts';
-import { Randomness } from '../../src/sandbox/cluster/randomness.ts';
+import { Chance, seed } from '../support/chance.ts';
 import { openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
 import { upTo, WrittenRollout } from '../support/live.ts';
 import type { Address, Kept } from '../support/live-process.ts';
@@ -16,9 +16,7 @@ const clientsOfEach = 5;
 const eventsOfEach = Number(process.env['TEST_EVENTS'] ?? 510);
 /** Events that a client may lack when the next ones, as many again, are written: together fewer than make it a slow one. */
 const mostBehind = 24;
-const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 32);
-const randomness = new Randomness(seed);
-const chance = (): number => Number.parseInt(randomness.hex(8), 16) / 2 ** 32;
+const chance = new Chance(seed);
 
 let world: TestWorld;
 /** Serves no client: writes and publishes, as the replica does that follows the operation. */
@@ -57,12 +55,12 @@ async function keptBy({ child }: { child: ChildProcess }): Promise<Kept> {
 async function publish(events: RolloutEvent[], late: RolloutEvent[]): Promise<void> {
   const sent: RolloutEvent[] = [];
   for (const event of events) {
-    const fate = chance();
+    const fate = chance.fraction();
     if (fate < 0.03) late.push(event);
     else if (fate < 0.06) sent.push(event, event);
-    else if (fate < 0.09) sent.splice(chance() * sent.length, 0, event);
+    else if (fate < 0.09) sent.splice(chance.fraction() * sent.length, 0, event);
     else sent.push(event);
-    if (fate > 0.98) sent.push(...late.splice(chance() * late.length, 1));
+    if (fate > 0.98) sent.push(...late.splice(chance.fraction() * late.length, 1));
   }
   await Promise.all(sent.map((event) => writer.desk.rolloutEvents.publish(event)));
 }
@@ -73,7 +71,9 @@ async function write(rollout: WrittenRollout, clients: RoamingClient[]): Promise
   const { operationId } = rollout;
   const late: RolloutEvent[] = [];
   while (rollout.last < eventsOfEach - 1) {
-    const next = upTo(Math.ceil(chance() * mostBehind)).map((count) => messageOf(operationId, rollout.last + count));
+    const next = upTo(Math.ceil(chance.fraction() * mostBehind)).map((count) =>
+      messageOf(operationId, rollout.last + count),
+    );
     await publish(await rollout.recordAll(next), late);
     await until(
       `all clients of ${operationId} are close to ${rollout.last}`,
@@ -92,7 +92,9 @@ test(
     const follow = async (): Promise<[WrittenRollout, RoamingClient[]]> => {
       const rollout = await WrittenRollout.begin(world, { replica: writer });
       const addresses = replicas.map(({ address }) => address);
-      const clients = upTo(clientsOfEach).map(() => new RoamingClient(rollout.operationId, addresses, chance));
+      const clients = upTo(clientsOfEach).map(
+        () => new RoamingClient(rollout.operationId, addresses, () => chance.fraction()),
+      );
       await Promise.all([write(rollout, clients), ...clients.map((client) => client.follow())]);
       return [rollout, clients];
     };

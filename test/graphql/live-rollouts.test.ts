@@ -244,7 +244,7 @@ test('the present state comes first, even when events come while a subscription 
     ]);
     const { value } = await stream.next();
     expect(value.sequence).toBeGreaterThanOrEqual(before);
-    await stream.return!();
+    await stream.return();
   }
   await untilNothingIsLeft(near);
 });

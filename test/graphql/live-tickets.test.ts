@@ -61,7 +61,7 @@ test('a client that stalls holds one state of each ticket, the latest', async ()
   const taken = [await stalled.next(), await stalled.next()].map(({ value }) => value as TicketRow);
   expect(taken).toMatchObject(tickets.map(({ ticketNo }) => ({ ticketNo, status: 'CANCELLED' })));
   const third = stalled.next();
-  for (const stream of [stalled, reader]) await stream.return!();
+  for (const stream of [stalled, reader]) await stream.return();
   expect(await third).toEqual({ done: true, value: undefined });
 });
 
@@ -128,7 +128,7 @@ test('what cannot be opened is refused to everyone who waits for it, and the nex
   const stream = await near.tickets.subscribeToAll(carol);
   const { ticketNo } = await request();
   await upTo(stream, ticketNo, 'PENDING_APPROVAL');
-  await stream.return!();
+  await stream.return();
 });
 
 test('a ticket that cannot be read any more when the channel stands leaves no subscription behind', async () => {

@@ -123,13 +123,6 @@ describe('over HTTP', () => {
       },
     });
   });
-
-  test('/healthz needs no sign-in, everything else that is not there is 404', async () => {
-    expect((await fetch(new URL('/healthz', service.url))).status).toBe(200);
-    for (const path of ['/', '/graphql/x', '/metrics', '/.env']) {
-      expect((await fetch(new URL(path, service.url))).status).toBe(404);
-    }
-  });
 });
 
 describe('over WebSocket', () => {

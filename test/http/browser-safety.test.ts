@@ -28,7 +28,7 @@ test.for([
   { what: 'a refusal', path: viewer, isSignedIn: false, status: 401 },
   { what: 'the REST API', path: '/v1/openapi.json', isSignedIn: true, status: 200 },
   { what: 'a refusal of the REST API', path: '/v1/nowhere', isSignedIn: false, status: 401 },
-  { what: 'health', path: '/healthz', isSignedIn: false, status: 200 },
+  { what: 'health', path: '/livez', isSignedIn: false, status: 200 },
   { what: 'nothing', path: '/nowhere', isSignedIn: false, status: 404 },
   { what: "GraphiQL's page", path: '/graphql', isSignedIn: false, status: 200, accept: 'text/html' },
 ])('$what has the headers that keep browsers safe', async ({ path, isSignedIn, status, accept = '*/*' }) => {

@@ -117,6 +117,18 @@ describe('what is left when clients go', () => {
     await untilNothingIsLeft(replica);
   });
 
+  test.for(['application/json', 'image/png', 'text/event-stream;charset=utf-16'])(
+    'nothing, where the client takes no event streams but %s: 406',
+    async (accept) => {
+      const { operationId } = await begin();
+      const body = JSON.stringify({ query: RolloutStatusDocument.toString(), variables: { operationId } });
+      const headers = { accept, authorization: 'Bearer alice', 'content-type': 'application/json' };
+      const answer = await fetch(replica.url, { method: 'POST', headers, body });
+      expect(answer.status).toBe(406);
+      await untilNothingIsLeft(replica);
+    },
+  );
+
   test('nothing, when the client stalls and its connection is cut then', async () => {
     const rollout = await begin();
     const stream = watch({ operationId: rollout.operationId });

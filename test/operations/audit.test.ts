@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AuditContent, hashAuditRecord } from '../../src/domain/audit-record.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { registerApplication } from '../../src/operations/applications.ts';
 import { completeTicket } from '../../src/operations/ticket-endings.ts';
 import { approve, reject } from '../../src/operations/tickets.ts';
+import { chainOf, faultsInChain } from '../support/audit-chain.ts';
 import {
   alice,
   authorizedTicket,
@@ -30,34 +30,6 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-type Stored = Omit<AuditContent, 'at'> & { at: string; hash: string };
-const chainOf = (ticketId: number) =>
-  world.sql<Stored>(
-    `select ticket_id as "ticketId", sequence, level, kind, at, issuer, subject, username, ticket_no as "ticketNo",
-            application_name as "applicationName", operation_id as "operationId", cluster, namespace, message, data,
-            previous_hash as "previousHash", hash
-     from audit_record where ticket_id = ? order by sequence`,
-    [ticketId],
-  );
-
-/** What an auditor finds wrong, from the stored rows alone. */
-async function faultsIn(ticketId: number): Promise<string[]> {
-  const chain = await chainOf(ticketId);
-  const faults = chain.flatMap(({ hash, at, ...content }, i) => [
-    ...(content.sequence === i + 1 ? [] : [`record ${i + 1} has the number ${content.sequence}`]),
-    ...(content.previousHash === (chain[i - 1]?.hash ?? null)
-      ? []
-      : [`record ${i + 1} does not follow the one before`]),
-    ...(hashAuditRecord({ ...content, at: new Date(at) }) === hash ? [] : [`record ${i + 1} was altered`]),
-  ]);
-  const [head] = await world.sql<{ sequence: number; hash: string }>(
-    'select audit_sequence as sequence, audit_hash as hash from ticket where id = ?',
-    [ticketId],
-  );
-  const isHead = head!.sequence === chain.length && head!.hash === chain.at(-1)?.hash;
-  return isHead ? faults : [...faults, 'the ticket has another head'];
-}
-
 test('the whole story is one chain, and each hash follows from the stored row', async () => {
   const { name } = await deployApplication(world, replica.desk, {
     tags: { critical: 'true', tëam: '☕ "q" \\ \u2028' },
@@ -68,8 +40,8 @@ test('the whole story is one chain, and each hash follows from the stored row', 
   const started = await redeploy(replica.desk, alice, { applicationName: name, reason: 'stuck' });
   await untilEnded(replica.desk, started);
   await completeTicket(replica.desk, alice, { ticketNo, summary: 'done' });
-  expect(await faultsIn(id)).toEqual([]);
-  const kinds = (await chainOf(id)).map(({ kind }) => kind);
+  expect(await faultsInChain(world, id)).toEqual([]);
+  const kinds = (await chainOf(world, id)).map(({ kind }) => kind);
   expect(kinds.slice(0, 9)).toEqual([
     'TICKET_CREATE',
     'ENTRY_CREATE',
@@ -96,7 +68,7 @@ test('the chain has no gap and no fork, however many replicas write to it at onc
     applications.map(({ name }, i) => redeploy((i % 2 ? replica : other).desk, alice, { applicationName: name })),
   );
   await Promise.all(started.map((operation) => untilEnded(replica.desk, operation)));
-  expect(await faultsIn(ticket.id)).toEqual([]);
+  expect(await faultsInChain(world, ticket.id)).toEqual([]);
 });
 
 test.each([
@@ -114,7 +86,7 @@ test.each([
 ])('a record that was %s is told by the hashes', async (_, statement, faults) => {
   const ticket = await authorizedTicket(replica.desk, await registeredApplication(replica.desk));
   await world.sql(statement, [ticket.id]);
-  expect(await faultsIn(ticket.id)).toEqual(faults);
+  expect(await faultsInChain(world, ticket.id)).toEqual(faults);
 });
 
 const serviceRole = () => new URL(world.database.serviceUrl).username;
@@ -176,5 +148,5 @@ test('a rollout that cannot be recorded for a while is recorded whole afterwards
   const { namespace, name } = application;
   const { metadata } = await world.cluster.api.apps.readNamespacedDeployment({ namespace, name });
   expect(metadata!.generation).toBe(2);
-  expect(await faultsIn(ticket.id)).toEqual([]);
+  expect(await faultsInChain(world, ticket.id)).toEqual([]);
 });

@@ -155,7 +155,7 @@ describe('the first thing that is wrong answers, and nothing happens', () => {
 
     const { audit_record: _, ...content } = await contentOf(world);
     expect({ content, deployment: isThere && (await deploymentOf(application)) }).toEqual(before);
-    const data = { request: 'redeploy', code, reason: refusal.message, count: 1 };
+    const data = { request: 'redeploy', code, reason: refusal.message, count: 1, clientAddress: null };
     expect(
       await world.sql(`select username, data from audit_record where id > ? and kind = 'REQUEST_REFUSE'`, [
         lastRecord!.id,

@@ -137,15 +137,6 @@ describe('deciding', () => {
     return ticketFor(replica.desk, application, critical);
   };
 
-  test('who is not an approver decides nothing', async () => {
-    const { ticketNo } = await ticketFor(replica.desk, application);
-    const before = await contentOf(world);
-    for (const decide of [approve, reject]) {
-      expect((await refusalOf(decide(replica.desk, frank, { ticketNo }))).code).toBe('FORBIDDEN');
-    }
-    expect(await contentOf(world)).toEqual(before);
-  });
-
   test('an unknown ticket is NOT_FOUND', async () => {
     expect((await refusalOf(approve(replica.desk, carol, { ticketNo: 'abcd1234' }))).code).toBe('NOT_FOUND');
   });

@@ -46,7 +46,9 @@ test('what must be set is enough, and everything else has a sound default', () =
         idleConnectionSeconds: 300,
       },
       corsOrigins: [],
+      trustedProxies: [],
     },
+    audit: { sealSeconds: 15, signingKeyFile: null, checkpointFile: null },
     limits: {
       tokenHours: 2,
       pendingTicketHours: 24,
@@ -72,6 +74,7 @@ test('every setting is taken over', () => {
     DATABASE_MIGRATION_URL: 'postgres://owner@db.test/redeploy',
     KUBECONFIG: '/etc/kubeconfig',
     KUBE_CONTEXTS: 'main, spare ,',
+    TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     KUBE_NAMESPACES: 'production',
     OIDC_AUDIENCE: 'desk',
     OIDC_USERNAME_CLAIM: 'email',
@@ -85,8 +88,12 @@ test('every setting is taken over', () => {
     REDEPLOYS_PER_USER_PER_HOUR: '3',
     ROLLOUT_TIMEOUT_SECONDS: '60',
     PULL_ERROR_SECONDS: '0',
+    AUDIT_SEAL_SECONDS: '60',
+    AUDIT_SIGNING_KEY_FILE: '/etc/audit.pem',
+    AUDIT_CHECKPOINT_FILE: '/var/checkpoints.ndjson',
   });
   expect(config).toMatchObject({
+    audit: { sealSeconds: 60, signingKeyFile: '/etc/audit.pem', checkpointFile: '/var/checkpoints.ndjson' },
     host: '::1',
     port: 8080,
     databaseMigrationUrl: 'postgres://owner@db.test/redeploy',
@@ -95,6 +102,7 @@ test('every setting is taken over', () => {
     logLevel: 'debug',
     policyFile: '/etc/policy.yaml',
     graphiql: { people: [] },
+    edge: { trustedProxies: ['10.0.0.0/8', '::1'] },
     limits: {
       tokenHours: 0.5,
       breakGlassAfterMinutes: 0,
@@ -161,6 +169,8 @@ test.for([
   ['CORS_ORIGINS', '*'],
   ['CORS_ORIGINS', 'https://desk.test,https://desk.test/path'],
   ['CORS_ORIGINS', 'null'],
+  ['TRUSTED_PROXIES', '10.0.0.0/8, proxy.test'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
   ['CRASH_LOOP_RESTARTS', '0'],
   ['CONFIG_ERROR_SECONDS', '-1'],
   ['DATABASE_URL', 'mysql://db.test/redeploy'],

@@ -6,7 +6,7 @@ export type ChainRecord = AuditContent & { hash: string };
 /** A ticket's story as it is stored, in order. */
 export async function chainOf(world: Pick<TestWorld, 'sql'>, ticketId: number): Promise<ChainRecord[]> {
   const rows = await world.sql<Omit<ChainRecord, 'at'> & { at: string }>(
-    `select ticket_id as "ticketId", sequence, level, kind, at, issuer, subject, username, ticket_no as "ticketNo",
+    `select ticket_id as "ticketId", sequence, level, kind, at, issuer, subject, username, address, ticket_no as "ticketNo",
             application_name as "applicationName", operation_id as "operationId", cluster, namespace, message, data,
             previous_hash as "previousHash", hash
      from audit_record where ticket_id = ? order by sequence`,

@@ -84,6 +84,13 @@ export class ChildReplica {
     };
   }
 
+  /** The most memory that it ever took. */
+  async peakMebibytes(): Promise<number> {
+    this.#process.send('how much?');
+    const [kibibytes] = (await once(this.#process, 'message')) as [number];
+    return Math.round(kibibytes / 1024);
+  }
+
   /** SIGKILL. */
   kill(): void {
     this.#process.kill('SIGKILL');

@@ -6,6 +6,7 @@ import type { KubernetesTiming } from '../../src/adapters/kubernetes/kubernetes-
 import { KubernetesClusters } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
 import { openRedis, openSubscriber, waitUntilReady } from '../../src/adapters/redis/connection.ts';
 import { RedisChannels } from '../../src/adapters/redis/redis-channels.ts';
+import { RedisRegistryChanges } from '../../src/adapters/redis/redis-registry-changes.ts';
 import { RedisRolloutEvents } from '../../src/adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from '../../src/adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from '../../src/adapters/redis/redis-tokens.ts';
@@ -124,6 +125,7 @@ export async function openReplica(
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
     ticketChanges: new RedisTicketChanges(channels),
+    registryChanges: new RedisRegistryChanges(channels),
   };
   const follower = new RolloutFollower(deps);
   const { follows = true } = options;

@@ -22,7 +22,10 @@ const lists = {
     'ApplicationFilter',
     'it: name owners { users } businessTags { tagKey tagValue } targets { namespace }',
   ],
-  auditRecords: ['AuditFilter', 'it: id ticketNo operationId username applicationName namespace level kind at'],
+  auditRecords: [
+    'AuditFilter',
+    'it: id ticketNo operationId username applicationName namespace level kind outcome message at',
+  ],
 } as const;
 export type List = keyof typeof lists;
 

@@ -7,6 +7,8 @@ import type { VerifySignIn } from '../../src/domain/sign-in.ts';
 import { Live } from '../../src/graphql/live.ts';
 import type { LiveRollouts } from '../../src/graphql/live-rollouts.ts';
 import type { LiveTickets } from '../../src/graphql/live-tickets.ts';
+import type { EdgeSettings } from '../../src/http/edge-settings.ts';
+import type { Limits } from '../../src/operations/dependencies.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { alice, authorizedTicket, deployApplication, type Replica, type TestWorld } from './desk.ts';
 import * as people from './people.ts';
@@ -31,12 +33,19 @@ export type LiveReplica = {
 
 export async function openLiveReplica(
   world: Pick<TestWorld, 'redisUrl' | 'openReplica'>,
-  options: { redisUrl?: string; follows?: boolean; lookMs?: number } = {},
+  options: {
+    redisUrl?: string;
+    follows?: boolean;
+    lookMs?: number;
+    limits?: Partial<Limits>;
+    verifySignIn?: VerifySignIn;
+    edge?: EdgeSettings;
+  } = {},
 ): Promise<LiveReplica> {
-  const { lookMs, follows = false, redisUrl = world.redisUrl } = options;
-  const replica = await world.openReplica({ follows, redisUrl });
+  const { lookMs, follows = false, redisUrl = world.redisUrl, limits = {}, verifySignIn = signInByName } = options;
+  const replica = await world.openReplica({ follows, redisUrl, limits });
   const live = new Live(replica.desk);
-  const { server, close } = createApp(replica.desk, live, signInByName);
+  const { server, close } = createApp(replica.desk, live, verifySignIn, null, options.edge);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const running = new AbortController();
   const looking = live.run(running.signal, lookMs);

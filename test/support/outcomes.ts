@@ -32,7 +32,7 @@ export const untilEnded = (desk: Desk, { id }: { id: string }): Promise<Operatio
   });
 
 const tables =
-  'application application_target approval audit_record operation operation_event redeploy_grant ticket ticket_entry';
+  'application application_target approval audit_record audit_seal operation operation_event redeploy_grant ticket ticket_entry';
 
 /** What the database holds, every row and column of it, so that "nothing changed" can be said. */
 export async function contentOf(world: TestWorld): Promise<Record<string, string>> {

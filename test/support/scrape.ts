@@ -42,8 +42,11 @@ export class Scrape {
     );
   }
 
-  /** What is told from the record, which every replica tells alike. */
+  /** What is told from the record, which every replica tells alike, in whatever order. */
   get record(): string[] {
-    return this.text.split('\n').filter((line) => line.startsWith('app_redeploy_'));
+    return this.text
+      .split('\n')
+      .filter((line) => line.startsWith('app_redeploy_'))
+      .sort();
   }
 }

@@ -18,8 +18,8 @@ export class WireClient {
     });
   }
 
-  static async open(url: string): Promise<WireClient> {
-    const client = new WireClient(new WebSocket(url, 'graphql-transport-ws'));
+  static async open(url: string, headers: Record<string, string> = {}): Promise<WireClient> {
+    const client = new WireClient(new WebSocket(url, 'graphql-transport-ws', { headers }));
     await once(client.socket, 'open');
     return client;
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Application, ApplicationTarget } from '../../domain/application.ts';
 import { AuditRecord, RefusalTally } from '../../domain/audit-record.ts';
+import { AuditSeal } from '../../domain/audit-seal.ts';
 import { Grant } from '../../domain/grant.ts';
 import { OutboxMessage } from '../../domain/notifications.ts';
 import { Operation, OperationEvent } from '../../domain/operation.ts';
@@ -12,6 +13,7 @@ export const entities = [
   ApplicationTarget,
   Approval,
   AuditRecord,
+  AuditSeal,
   Grant,
   Operation,
   OperationEvent,

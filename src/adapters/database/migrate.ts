@@ -6,6 +6,8 @@ import { Migration20261123000000Initial } from './migrations/migration-202611230
 import { Migration20261123100000RedeployTypes } from './migrations/migration-20261123100000-redeploy-types.ts';
 import { Migration20261123110000Policies } from './migrations/migration-20261123110000-policies.ts';
 import { Migration20261123120000Outbox } from './migrations/migration-20261123120000-outbox.ts';
+import { Migration20261123130000AuditSeals } from './migrations/migration-20261123130000-audit-seals.ts';
+import { Migration20261123150000AuditQuestions } from './migrations/migration-20261123150000-audit-questions.ts';
 import { Migration20261123160000EndedOperations } from './migrations/migration-20261123160000-ended-operations.ts';
 
 /** Forward only; each must be safe while the version before it still runs. */
@@ -14,10 +16,12 @@ const migrationsList: Constructor<Migration>[] = [
   Migration20261123100000RedeployTypes,
   Migration20261123110000Policies,
   Migration20261123120000Outbox,
+  Migration20261123130000AuditSeals,
+  Migration20261123150000AuditQuestions,
   Migration20261123160000EndedOperations,
 ];
 
-const appendOnlyTables = ['audit_record', 'operation_event'] as const;
+const appendOnlyTables = ['audit_record', 'audit_seal', 'operation_event'] as const;
 
 /** What was asked for and decided on stays as it was: only these columns change afterwards, and no row goes. */
 const changingColumns = {
@@ -64,7 +68,14 @@ export async function migrate(ownerUrl: string, serviceRole: string): Promise<vo
           revoke insert, update, delete, truncate on mikro_orm_migrations from ${role};
           revoke update, delete, truncate on ${appendOnlyTables.join(', ')} from ${role};
           revoke update, delete, truncate on ${Object.keys(changingColumns).join(', ')} from ${role};
+          revoke insert on audit_record from ${role};
         `);
+        // PostgreSQL alone numbers the records: nobody puts one between two that stand there.
+        const [{ columns } = { columns: '' }] = await em.execute<{ columns: string }[]>(
+          `select string_agg(quote_ident(column_name), ', ') as columns from information_schema.columns
+           where table_schema = 'public' and table_name = 'audit_record' and column_name <> 'id'`,
+        );
+        await em.execute(`grant insert (${columns}) on audit_record to ${role}`);
         for (const [table, columns] of Object.entries(changingColumns)) {
           if (columns !== null) await em.execute(`grant update (${columns}) on ${table} to ${role}`);
         }
@@ -88,9 +99,12 @@ export async function databaseFaults(orm: MikroORM<PostgreSqlDriver>): Promise<s
   if (pending.length > 0) {
     return [`the database lacks ${pending.length} migrations: set DATABASE_MIGRATION_URL to its owner's URL`];
   }
+  // Of every role that it can put on with `set role`, whether it inherits from it or not.
   const altering = await em.execute<{ table: string }[]>(
-    `select t as "table" from unnest(?::text[]) t where has_any_column_privilege(current_user, t, 'update')
-       or has_table_privilege(current_user, t, 'delete') or has_table_privilege(current_user, t, 'truncate')`,
+    `select t as "table" from unnest(?::text[]) t where exists (
+       select from pg_roles r where pg_has_role(current_user, r.oid, 'member')
+         and (r.rolsuper or r.rolcreaterole or has_any_column_privilege(r.oid, t, 'update')
+           or has_table_privilege(r.oid, t, 'delete, truncate, trigger')))`,
     [`{${appendOnlyTables.join(',')}}`],
   );
   return altering.map(

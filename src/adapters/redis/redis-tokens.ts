@@ -14,11 +14,14 @@ const tokenCopy: z.ZodType<TokenCopy> = z.object({
 });
 
 /**
- * The guide's keys. Percent-encoding keeps a `:` or `{}` in a username from reaching into another key; it takes
- * well-formed text only, and what PostgreSQL is sent is made well-formed in the same way.
+ * The guide's keys. Percent-encoding keeps a `:` or `{}` in a name from reaching into another key, and is nothing to
+ * names of applications that can be registered. It takes well-formed text only, and what PostgreSQL is sent is made
+ * well-formed in the same way.
  */
 export const tokenKey = (username: string, applicationName: string): string =>
-  `APPLICATION:REDEPLOY:TOKEN:USERNAME:${encodeURIComponent(username.toWellFormed())}:APPLICATION_NAME:${applicationName}`;
+  `APPLICATION:REDEPLOY:TOKEN:USERNAME:${encoded(username)}:APPLICATION_NAME:${encoded(applicationName)}`;
+
+const encoded = (name: string): string => encodeURIComponent(name.toWellFormed());
 
 export class RedisTokens implements Tokens {
   private readonly redis: Redis;

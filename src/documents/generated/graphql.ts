@@ -32,7 +32,7 @@ export type AuditLevel =
   | 'KUBERNETES'
   /** A redeployment. */
   | 'OPERATION'
-  /** The service itself: its registry, and requests that it refused. */
+  /** The service itself: its registry, requests that it refused, and the record. */
   | 'SERVICE'
   /** A ticket as a whole. */
   | 'TICKET'
@@ -349,6 +349,10 @@ export type AuditTrailQueryVariables = Exact<{
 
 
 export type AuditTrailQuery = { ticket: { auditTrail: { edges: Array<{ node:
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
+          | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }
           | { at: string, level: AuditLevel, username: string | null, message: string }

@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { until } from '../support/wait.ts';
+
+const program = join(import.meta.dirname, '../../src/main.ts');
+
+/** `npm start` with all that it writes. */
+export class MainProcess {
+  readonly url: string;
+  readonly subscriptionsUrl: string;
+  /** Of standard output, as they came. */
+  readonly lines: string[];
+  readonly #process: ChildProcess;
+  readonly #errors: string[];
+  readonly #exited: Promise<unknown[]>;
+
+  private constructor(
+    address: string,
+    process: ChildProcess,
+    own: { lines: string[]; errors: string[]; exited: Promise<unknown[]> },
+  ) {
+    this.url = `http://${address}/graphql`;
+    this.subscriptionsUrl = `ws://${address}/graphql`;
+    this.lines = own.lines;
+    this.#process = process;
+    this.#errors = own.errors;
+    this.#exited = own.exited;
+  }
+
+  static async start(env: Record<string, string>): Promise<MainProcess> {
+    const child = spawn(process.execPath, [program], { env: { PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const exited = once(child, 'exit');
+    const lines: string[] = [];
+    const errors: string[] = [];
+    createInterface(child.stdout).on('line', (line) => lines.push(line));
+    child.stderr.on('data', (data: Buffer) => errors.push(data.toString()));
+    const serving = await until('it serves', () => {
+      if (child.exitCode !== null) throw new Error(`it did not start: ${errors.join('')}`);
+      return lines.find((line) => line.includes('"msg":"serving"'));
+    });
+    return new MainProcess((JSON.parse(serving) as { address: string }).address, child, { lines, errors, exited });
+  }
+
+  /** Nothing is meant to come this way. */
+  get errors(): string {
+    return this.#errors.join('');
+  }
+
+  get isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Asks it to stop, and answers with its exit code. */
+  async stop(): Promise<number | null> {
+    this.#process.kill('SIGTERM');
+    await this.#exited;
+    return this.#process.exitCode;
+  }
+}
