@@ -5,7 +5,7 @@ import { startService } from './service.ts';
 /** `npm start`: production. Refuses to start without its settings, and says all of them that are at fault. */
 try {
   const config = readConfig(process.env);
-  const log = createLogger(config.logLevel);
+  const log = createLogger(config.logLevel, config.webhook ? [config.webhook.secret] : []);
   const service = await startService(config, log);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

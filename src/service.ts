@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type MikroORM, openDatabase } from './adapters/database/database.ts';
+import { type MikroORM, openDatabase, poolCounts } from './adapters/database/database.ts';
 import { CheckpointFile } from './adapters/file/checkpoint-file.ts';
 import { KubernetesClusters } from './adapters/kubernetes/kubernetes-clusters.ts';
 import { oidcSignIn } from './adapters/oidc/oidc-sign-in.ts';
@@ -20,10 +20,13 @@ import { type Config, ConfigError } from './settings/config.ts';
 import { Live } from './graphql/live.ts';
 import { auditSealer, recordSigningKey } from './operations/audit-sealing.ts';
 import { checkpointKeeper } from './operations/checkpoint-keeping.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { type MetricsServer, serveMetrics } from './metrics/metrics-server.ts';
 import type { Dependencies, Desk } from './operations/dependencies.ts';
 import { expiringTokensSweep } from './operations/expiring-tokens.ts';
 import { sweepExpiries } from './operations/expiries.ts';
 import { recordLateSuccesses } from './operations/late-successes.ts';
+import { RecordFigures } from './operations/record-figures.ts';
 import { rolloutAnnouncer } from './operations/rollout-announcements.ts';
 import { resumeApprovedTickets } from './operations/issue-tokens.ts';
 import { tidyOutbox } from './operations/outbox.ts';
@@ -36,6 +39,8 @@ import { loadSigningKeys } from './settings/signing-keys.ts';
 export type Service = {
   url: string;
   subscriptionsUrl: string;
+  /** For Prometheus; null where it is not served. */
+  metricsUrl: string | null;
   /** Stops accepting, hands over what it follows, and ends everything that it started; asked twice it is done once. */
   stop: () => Promise<void>;
 };
@@ -58,6 +63,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
   await waitUntilReady(redis);
   const channels = new RedisChannels(redis, subscriber, log);
+  const metrics = config.metrics && new Metrics(config.metrics, log);
   const deps: Dependencies = {
     orm,
     clusters,
@@ -66,6 +72,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     limits: config.limits,
     auditKeys,
     notifies: config.webhook !== null,
+    ...(metrics && { measurements: metrics }),
     policies,
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
@@ -76,6 +83,15 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const desk: Desk = { ...deps, follow: (operation) => follower.adopt(operation) };
   const live = new Live(desk);
   const app = createApp(desk, live, oidcSignIn(config.oidc), config.graphiql, config.edge);
+
+  const record = new RecordFigures(deps);
+  metrics?.observe({
+    readFigures: () => record.read(),
+    followedCount: () => follower.followedCount,
+    openCounts: () => app.connections.counts,
+    watches: () => clusters.watchStates,
+    databasePool: () => poolCounts(orm),
+  });
 
   const serving = new AbortController();
   const watching = new AbortController();
@@ -89,10 +105,12 @@ export async function startService(config: Config, log: Logger): Promise<Service
   ];
   const loops = [follower.run(serving.signal), live.run(serving.signal), ...sweeps];
   if (config.webhook) loops.push(tell(desk, config.webhook, serving.signal));
+  let metricsServer: MetricsServer | null = null;
   const end = async (): Promise<void> => {
     await app.close();
     serving.abort();
     await Promise.all(loops);
+    await metricsServer?.close();
     watching.abort();
     await watches;
     redis.disconnect();
@@ -103,21 +121,23 @@ export async function startService(config: Config, log: Logger): Promise<Service
   let ending: Promise<void> | undefined;
   const stop = (): Promise<void> => (ending ??= end());
 
-  const start = async (): Promise<AddressInfo> => {
+  const start = async (): Promise<{ port: number; metricsUrl: string | null }> => {
     await recordSigningKey(desk, auditKeys);
     if (applications) {
       const away = await register(desk, applications);
       if (away) loops.push(registerLater(desk, applications, away, serving.signal));
     }
-    return listen(app.server, config.port, config.host);
+    if (metrics && config.metrics) metricsServer = await serveMetrics(metrics, config.metrics, log);
+    const { port } = await listen(app.server, config.port, config.host);
+    return { port, metricsUrl: metricsServer?.url ?? null };
   };
-  const { port } = await start().catch(async (error: unknown) => {
+  const { port, metricsUrl } = await start().catch(async (error: unknown) => {
     await stop();
     throw error;
   });
   const address = `${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-  log.info({ address, processId, clusters: clusters.names }, 'serving');
-  return { url: `http://${address}/graphql`, subscriptionsUrl: `ws://${address}/graphql`, stop };
+  log.info({ address, metricsUrl, processId, clusters: clusters.names }, 'serving');
+  return { url: `http://${address}/graphql`, subscriptionsUrl: `ws://${address}/graphql`, metricsUrl, stop };
 }
 
 /** Tells the webhook's receiver, however long that one takes: nothing else waits for it. */

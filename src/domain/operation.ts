@@ -30,6 +30,7 @@ const OperationSchema = defineEntity({
     { properties: ['followedUntil'], name: 'operation_unfollowed_index', where: unfinished },
     { properties: ['applicationName', 'operationStartTime'], name: 'operation_application_index' },
     { properties: ['issuer', 'subject', 'operationStartTime'], name: 'operation_user_index' },
+    { properties: ['operationEndTime'], name: 'operation_ended_index' },
     { properties: ['operationStartTime'], name: 'operation_unannounced_index', where: 'announced_at is null' },
     {
       properties: ['operationEndTime'],

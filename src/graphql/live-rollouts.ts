@@ -124,7 +124,12 @@ export class LiveRollouts {
       return;
     }
     topic.known = event.sequence;
+    this.handOn(topic, event);
+  }
+
+  private handOn(topic: Topic, event: RolloutEvent): void {
     for (const subscriber of topic.subscribers) subscriber.take(event);
+    this.desk.measurements?.eventDelivered(event.at);
   }
 
   private async lookAgain(): Promise<void> {
@@ -155,7 +160,7 @@ export class LiveRollouts {
       const events = await eventsAfter(this.desk, topic.operationId, topic.known, recordPageSize);
       for (const event of events) {
         topic.known = event.sequence;
-        for (const subscriber of topic.subscribers) subscriber.take(event);
+        this.handOn(topic, event);
       }
       // What was heard of while this read was under way is read as well; nothing read is nothing to wait for.
       if (events.length === 0 || (events.length < recordPageSize && topic.known >= topic.heard)) return;

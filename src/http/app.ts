@@ -14,6 +14,7 @@ import { maskErrors } from '../graphql/errors.ts';
 import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { GraphqlMeasures } from './graphql-measures.ts';
 import { answerHealth } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
@@ -56,6 +57,7 @@ export function createApp(
   const signIn = signInOf(verifySignIn, addressOf, desk.log);
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
+  const measures = new GraphqlMeasures(desk.measurements);
   const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
   const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
@@ -69,7 +71,12 @@ export function createApp(
     logging: false,
     maxRequestBodySize: longestMessageBytes,
     maskedErrors: { maskError: mask },
-    plugins: [signInFirst(signIn, signIns), checkedDocuments(edge.documents, mask), streams.plugin(signIns)],
+    plugins: [
+      signInFirst(signIn, signIns),
+      checkedDocuments(edge.documents, mask),
+      streams.plugin(signIns),
+      measures.plugin(),
+    ],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
   const rest = restApi({ desk, signIn, globalIdOf: operationGlobalId });
@@ -94,7 +101,7 @@ export function createApp(
   sockets.on('connection', (socket, request) => logConnection(desk.log, addressOf, request, socket));
   serveWebSockets(
     sockets,
-    webSocketOptions({ desk, live, signIn, mask, connections, documents: edge.documents }),
+    webSocketOptions({ desk, live, signIn, mask, connections, measures, documents: edge.documents }),
     desk.log,
   );
   return {

@@ -9,6 +9,7 @@ import { createContext } from '../graphql/context.ts';
 import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import type { SignInOf } from './request-log.ts';
@@ -92,11 +93,13 @@ type WebSocketSettings = {
   signIn: SignInOf;
   mask: (error: unknown) => GraphQLError;
   connections: OpenConnections;
+  measures: GraphqlMeasures;
   documents: DocumentLimits;
 };
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
-export function webSocketOptions({ desk, live, signIn, mask, connections, documents }: WebSocketSettings): Options {
+export function webSocketOptions(settings: WebSocketSettings): Options {
+  const { desk, live, signIn, mask, connections, measures, documents } = settings;
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -142,6 +145,7 @@ export function webSocketOptions({ desk, live, signIn, mask, connections, docume
     // Parsed and validated here: graphql-ws itself ends the whole connection over a syntax error.
     onSubscribe: ({ extra }, _id, payload) => {
       const { query, operationName, variables } = payload;
+      measures.begin(payload);
       // A socket that is being closed still hands on what comes in, also after the sign-in has run out.
       if (!isOpen(extra.socket)) return [new GraphQLError('the connection is closing')];
       const parsed = tryToParse(query);
@@ -157,16 +161,24 @@ export function webSocketOptions({ desk, live, signIn, mask, connections, docume
           return [mask(error)];
         }
       } else waitForSubscription(extra);
+      measures.accept(payload, parsed, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
       return { schema, document: parsed, operationName, variableValues: variables, contextValue };
     },
+    onOperation: (_ctx, _id, payload) => measures.answer(payload),
     onError: ({ extra }, _id, payload, errors) => {
       release(extra, payload);
-      return maskAll(errors);
+      const masked = maskAll(errors);
+      measures.fail(payload, masked);
+      return masked;
     },
     onComplete: ({ extra }, _id, payload) => release(extra, payload),
-    onNext: (_ctx, _id, _payload, _args, result): ExecutionResult | undefined =>
-      result.errors ? { ...(result as ExecutionResult), errors: maskAll(result.errors) } : undefined,
+    onNext: (_ctx, _id, payload, _args, result): ExecutionResult | undefined => {
+      if (!result.errors) return undefined;
+      const errors = maskAll(result.errors);
+      measures.fail(payload, errors);
+      return { ...(result as ExecutionResult), errors };
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { notificationOf } from '../domain/notifications.ts';
 import type { Person } from '../domain/person.ts';
 import type { Ticket } from '../domain/ticket.ts';
 import { storeNotification } from './outbox.ts';
-import { noteTicketChange } from './transaction.ts';
+import { noteFact, noteTicketChange } from './transaction.ts';
 
 /** What a record is about, beside its ticket. */
 export type AuditSubject = {
@@ -50,6 +50,7 @@ export function recordFacts(
     };
     const hash = hashAuditRecord(content);
     em.create(AuditRecord, { ...content, hash });
+    noteFact(em, content);
     if (ticket) {
       ticket.auditSequence += 1;
       ticket.auditHash = hash;

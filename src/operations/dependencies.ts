@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { ApprovalPolicy } from '../domain/approval-policy.ts';
 import type { SigningKeys } from '../domain/checkpoint-signature.ts';
 import type { Clusters } from '../domain/cluster.ts';
+import type { Measurements } from '../domain/measurements.ts';
 import type { Operation } from '../domain/operation.ts';
 import type { RolloutEvents } from '../domain/rollout.ts';
 import type { VerdictLimits } from '../domain/rollout-verdict.ts';
@@ -42,6 +43,8 @@ export type Dependencies = {
   auditKeys?: SigningKeys | null;
   /** Whether notifications have a receiver; without one the outbox stays empty. */
   notifies?: boolean;
+  /** Nobody measures without. */
+  measurements?: Measurements;
   /** Names this process among the replicas. */
   processId: string;
 };

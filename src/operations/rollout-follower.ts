@@ -21,6 +21,8 @@ type Followed = {
   /** All that was wrong at the last look; undefined = what is recorded. */
   failures: readonly PodFailure[] | undefined;
   logs: CrashLogs;
+  /** Since when the watches have had something that no look has brought to the record yet. */
+  changedSince: number | null;
   /** Since when the cluster could not be asked, and whether it was said. */
   awaySince: number | null;
   isWaitingTold: boolean;
@@ -118,7 +120,6 @@ export class RolloutFollower {
     this.clock = { at: now.getTime(), read: performance.now() };
     for (const id of ids) if (held.get(id) !== this.followed.get(id)?.lease.fence) this.letGo(id);
     for (const operation of await takeOverOperations(this.deps)) {
-      this.deps.log.info({ operationId: operation.id, fence: operation.fence }, 'operation taken over');
       this.follow(operation);
     }
     // Time alone can decide: deadlines of ours, and the grace of doomed pods.
@@ -142,6 +143,7 @@ export class RolloutFollower {
       lastWrittenAt: 0,
       failures: undefined,
       logs: new CrashLogs(cluster, operation.namespace, operation.failures),
+      changedSince: null,
       awaySince: null,
       isWaitingTold: false,
       settled,
@@ -164,11 +166,16 @@ export class RolloutFollower {
 
   private changed(clusterName: string, change: ClusterChange): void {
     if (change === 'all') {
-      for (const one of this.followed.values()) if (one.operation.cluster === clusterName) this.lookAt(one);
+      for (const one of this.followed.values()) if (one.operation.cluster === clusterName) this.notice(one);
       return;
     }
     const followed = this.followed.get(this.byTarget.get(targetKey(clusterName, change)) ?? '');
-    if (followed) this.lookAt(followed);
+    if (followed) this.notice(followed);
+  }
+
+  private notice(followed: Followed): void {
+    followed.changedSince ??= performance.now();
+    this.lookAt(followed);
   }
 
   private lookAt(followed: Followed): void {
@@ -200,10 +207,11 @@ export class RolloutFollower {
   }
 
   private async look(followed: Followed): Promise<void> {
-    const { operation, cluster, logs } = followed;
+    const { operation, cluster, logs, changedSince } = followed;
     const outage = cluster.outage(operation.namespace);
     // An old view decides nothing: what was doomed in it may have come up.
     if (outage && outage.milliseconds >= tellWaitingAfterMs) throw new ClusterAway(outage.message);
+    followed.changedSince = null; // what comes from here on may not be in the snapshot any more
     const snapshot = cluster.snapshot(operation.namespace, operation.deploymentName);
     if (snapshot.deployment?.uid !== operation.deploymentUid && (await this.stands(followed))) return;
     const judged = judge(operation.attempt(followed.failures), snapshot, this.deps.limits, this.now());
@@ -215,10 +223,12 @@ export class RolloutFollower {
     if (state === followed.lastState) return;
     const sinceWritten = performance.now() - followed.lastWrittenAt;
     if (verdict.status === operation.rolloutStatus && sinceWritten < progressIntervalMs) {
+      followed.changedSince = changedSince ?? followed.changedSince;
       this.queueOf(followed).addAfter(operation.id, progressIntervalMs - sinceWritten);
       return;
     }
     this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict), state);
+    if (changedSince !== null) this.deps.measurements?.eventRecorded((performance.now() - changedSince) / 1000);
   }
 
   /** Beside the looks: an API server may take its time to get a log. Only an end waits for it, and not for long. */

@@ -17,7 +17,10 @@ export async function refreshCopies(deps: Dependencies, grants: readonly Grant[]
       else await deps.tokens.remove(username, applicationName);
     } catch (error) {
       if (!(error instanceof RedeployError)) throw error;
-      deps.log.warn({ username, applicationName, reason: error.message }, 'token copy not removed yet');
+      deps.log.warn(
+        { user: username, application: applicationName, reason: error.message },
+        'token copy not removed yet',
+      );
     }
   }
 }

@@ -4,9 +4,11 @@ import {
   type EntityManager,
   UniqueConstraintViolationException,
 } from '@mikro-orm/postgresql';
+import type { AuditContent } from '../domain/audit-record.ts';
 import { RedeployError } from '../domain/errors.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
+import { logFact } from './fact-log.ts';
 
 /**
  * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds, as of its beginning:
@@ -14,15 +16,17 @@ import type { Dependencies } from './dependencies.ts';
  * the database is away; its message tells whether that was too late to know that nothing was changed.
  */
 export async function inTransaction<T>(
-  deps: Pick<Dependencies, 'orm' | 'ticketChanges' | 'notifies'>,
+  deps: Pick<Dependencies, 'orm' | 'ticketChanges' | 'notifies' | 'log'>,
   work: (em: EntityManager, now: Date) => Promise<T>,
 ): Promise<T> {
   const changed = new Map<number, number>();
+  const facts: AuditContent[] = [];
   let isCommitting = false;
   const result = await reachingDatabase(
     () =>
       deps.orm.em.fork().transactional(async (em) => {
         changedTickets.set(em, changed);
+        recordedFacts.set(em, facts);
         if (deps.notifies) notifying.add(em);
         const done = await work(em, await boundedNow(em));
         await em.flush();
@@ -31,6 +35,7 @@ export async function inTransaction<T>(
       }),
     () => (isCommitting ? outcomeUnknown : nothingChanged),
   );
+  for (const fact of facts) logFact(deps.log, fact);
   for (const [ticketId, version] of changed) void deps.ticketChanges.publish({ ticketId, version });
   return result;
 }
@@ -44,6 +49,13 @@ const outcomeUnknown = {
 const cannotRead = { message: 'the database is away', advice: 'Try again.' };
 
 const changedTickets = new WeakMap<EntityManager, Map<number, number>>();
+
+const recordedFacts = new WeakMap<EntityManager, AuditContent[]>();
+
+/** Logged after the commit: a log tells of nothing that did not happen. */
+export function noteFact(em: EntityManager, fact: AuditContent): void {
+  recordedFacts.get(em)?.push(fact);
+}
 
 const notifying = new WeakSet<EntityManager>();
 

@@ -17,6 +17,7 @@ try {
   say(`Cratos Redeploy, sandbox, up after ${((performance.now() - begun) / 1000).toFixed(1)} s. Ctrl-C ends it.\n`);
   say(`GraphQL        ${session.url} (in a browser: GraphiQL with everybody's tokens)`);
   say(`Subscriptions  ${session.subscriptionsUrl}`);
+  say(`Metrics        ${session.metricsUrl}`);
   say(`Kubernetes     KUBECONFIG=${session.kubeconfig}`);
   say(`PostgreSQL     ${session.databaseUrl}`);
   say(`Redis          ${session.redisUrl}`);

@@ -15,6 +15,7 @@ import { startRedis } from './redis.ts';
 export type Session = {
   url: string;
   subscriptionsUrl: string;
+  metricsUrl: string;
   kubeconfig: string;
   databaseUrl: string;
   redisUrl: string;
@@ -24,11 +25,11 @@ export type Session = {
 export type Sandbox = { session: Session; notes: readonly string[]; stop: () => Promise<void> };
 
 /** Where things listen when nothing else does; a second start takes the ports of the first. */
-const preferredPorts = { service: 4000, issuer: 4001, cluster: 4002, postgres: 4003, redis: 4004 };
+const preferredPorts = { service: 4000, issuer: 4001, cluster: 4002, postgres: 4003, redis: 4004, metrics: 4005 };
 type Ports = typeof preferredPorts;
 
 /** Where several sandboxes start at the same moment: whatever the system gives. */
-export const anyPorts: Ports = { service: 0, issuer: 0, cluster: 0, postgres: 0, redis: 0 };
+export const anyPorts: Ports = { service: 0, issuer: 0, cluster: 0, postgres: 0, redis: 0, metrics: 0 };
 
 /**
  * Everything that the service needs, on loopback and in one folder: real PostgreSQL, a Redis, a simulated cluster,
@@ -69,6 +70,7 @@ export async function startSandbox(
     await writeFile(kubeconfig, cluster.kubeconfig, { mode: 0o600 });
     const config = readConfig({
       PORT: String(ports.service),
+      METRICS_PORT: String(ports.metrics),
       DATABASE_URL: postgres.serviceUrl,
       DATABASE_MIGRATION_URL: postgres.ownerUrl,
       REDIS_URL: redis.url,
@@ -91,6 +93,7 @@ export async function startSandbox(
     const session: Session = {
       url: service.url,
       subscriptionsUrl: service.subscriptionsUrl,
+      metricsUrl: service.metricsUrl!,
       kubeconfig,
       databaseUrl: postgres.serviceUrl,
       redisUrl: redis.url,

@@ -6,6 +6,7 @@ import { defaultFailFast } from '../domain/pod-failures.ts';
 import { isAddressRange } from '../http/client-address.ts';
 import { defaultEdge, type EdgeSettings } from '../http/edge-settings.ts';
 import type { GraphiqlSettings } from '../graphiql/page.ts';
+import type { MetricsSettings } from '../metrics/metrics.ts';
 import type { Limits } from '../operations/dependencies.ts';
 
 export type Config = {
@@ -27,6 +28,8 @@ export type Config = {
   limits: Limits;
   edge: EdgeSettings;
   audit: AuditSettings;
+  /** Null where they are not served. */
+  metrics: MetricsSettings | null;
   /** Null where nobody outside is told. */
   webhook: (WebhookSettings & { tokenExpiresSoonMinutes: number }) | null;
 };
@@ -98,6 +101,9 @@ const settingsAlone = z.object({
   OIDC_GROUPS_CLAIM: z.string().default('groups'),
   APPLICATIONS_FILE: z.string().optional(),
   POLICY_FILE: z.string().optional(),
+  METRICS_HOST: z.string().default('127.0.0.1'),
+  METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  METRICS_LABEL_VALUES: wholeNumber(1, 200),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   GRAPHIQL: z.enum(['true', 'false']).default('false'),
   INTROSPECTION: z.enum(['true', 'false']).optional(),
@@ -157,6 +163,11 @@ const environment = settingsAlone
   .refine(({ WEBHOOK_URL, WEBHOOK_ALLOW_HTTP }) => WEBHOOK_ALLOW_HTTP === 'true' || !isExposed(WEBHOOK_URL), {
     path: ['WEBHOOK_URL'],
     message: 'must begin with https:// unless it is on loopback or WEBHOOK_ALLOW_HTTP is true',
+    when: () => true,
+  })
+  .refine(({ METRICS_PORT, PORT }) => !METRICS_PORT || METRICS_PORT !== PORT, {
+    path: ['METRICS_PORT'],
+    message: 'must differ from PORT, which is open to clients',
     when: () => true,
   });
 
@@ -220,6 +231,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       signingKeyFile: settings.AUDIT_SIGNING_KEY_FILE ?? null,
       checkpointFile: settings.AUDIT_CHECKPOINT_FILE ?? null,
     },
+    metrics: metricsOf(settings),
     webhook: webhookOf(settings),
   };
 }
@@ -244,6 +256,11 @@ function edgeOf(settings: z.output<typeof environment>): EdgeSettings {
     corsOrigins: settings.CORS_ORIGINS ?? [],
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
   };
+}
+
+function metricsOf(settings: z.output<typeof environment>): MetricsSettings | null {
+  const { METRICS_HOST: host, METRICS_PORT: port, METRICS_LABEL_VALUES: labelValues } = settings;
+  return port === undefined ? null : { host, port, labelValues };
 }
 
 function webhookOf(settings: z.output<typeof environment>): Config['webhook'] {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
 import { inTransaction, reading } from '../../src/operations/transaction.ts';
@@ -26,6 +27,7 @@ afterAll(async () => {
 });
 
 const loseConnection = `select pg_terminate_backend(pg_backend_pid())`;
+const log = pino({ level: 'silent' });
 const ticketChanges = {
   publish: async () => undefined,
   subscribe: async () => () => undefined,
@@ -36,7 +38,7 @@ const untilServing = () => until('the pool serves again', () => one().catch(() =
 
 test('a connection that is lost in the middle of a transaction is not missing in the pool', async () => {
   for (let i = 0; i < 3; i += 1) {
-    const lost = inTransaction({ orm, ticketChanges }, (em) => em.execute(loseConnection));
+    const lost = inTransaction({ orm, ticketChanges, log }, (em) => em.execute(loseConnection));
     expect((await refusalOf(lost)).code).toBe('UNAVAILABLE');
     await untilServing();
   }
@@ -49,7 +51,7 @@ test('nor is one that is lost while it reads', async () => {
 
 test.each([
   ['a read', () => one()],
-  ['a transaction', () => inTransaction({ orm, ticketChanges }, (em) => em.execute('select 1'))],
+  ['a transaction', () => inTransaction({ orm, ticketChanges, log }, (em) => em.execute('select 1'))],
 ])('%s over a connection that has gone silent is UNAVAILABLE, and the next one has another', async (_, work) => {
   await one();
   relay.freeze();
@@ -58,7 +60,7 @@ test.each([
 });
 
 test('one that goes silent in the middle of a transaction changes nothing', async () => {
-  const lost = inTransaction({ orm, ticketChanges }, async (em) => {
+  const lost = inTransaction({ orm, ticketChanges, log }, async (em) => {
     relay.freeze();
     await em.execute('select 1');
   });
@@ -82,7 +84,7 @@ test.each<[string, lose: () => void, stored: number]>([
   ['cut off', () => relay.cut(), 0],
 ])('nobody is told that nothing was changed where COMMIT was %s', async (_, lose, stored) => {
   const hash = randomUUID();
-  const lost = inTransaction({ orm, ticketChanges }, async (em) => {
+  const lost = inTransaction({ orm, ticketChanges, log }, async (em) => {
     await em.execute(
       `insert into audit_record (level, kind, at, message, data, hash)
        values ('SERVICE', 'REQUEST_REFUSE', now(), 'a message', '{}', ?)`,

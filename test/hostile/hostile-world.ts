@@ -62,7 +62,7 @@ export class HostileWorld {
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     });
     const { url, subscriptionsUrl } = service;
-    const story = await Story.open(services, { url, subscriptionsUrl, stop: async () => undefined });
+    const story = await Story.open(services, { url, subscriptionsUrl, metricsUrl: null, stop: async () => undefined });
     return new HostileWorld(services, { service, redis, story, place: await furnish(services, story) });
   }
 

@@ -197,6 +197,31 @@ test('what the environment holds besides is none of its business', () => {
   expect(readConfig({ ...enough, PATH: '/bin', HOME: undefined })).toEqual(readConfig(enough));
 });
 
+describe('metrics', () => {
+  test('are not served unless a port is set, and then on loopback', () => {
+    expect(readConfig({ ...enough, METRICS_HOST: '0.0.0.0' }).metrics).toBeNull();
+    const served = { host: '127.0.0.1', port: 9464, labelValues: 200 };
+    expect(readConfig({ ...enough, METRICS_PORT: '9464' }).metrics).toEqual(served);
+    const chosen = { METRICS_PORT: '0', METRICS_HOST: '0.0.0.0', METRICS_LABEL_VALUES: '50' };
+    expect(readConfig({ ...enough, ...chosen }).metrics).toEqual({ host: '0.0.0.0', port: 0, labelValues: 50 });
+  });
+
+  test('are never served on the port that clients use', () => {
+    const fault = 'METRICS_PORT must differ from PORT, which is open to clients';
+    expect(faultsOf({ ...enough, METRICS_PORT: '4000' })).toEqual([fault]);
+    expect(faultsOf({ ...enough, PORT: '80', METRICS_PORT: '80', METRICS_HOST: '10.0.0.1' })).toEqual([fault]);
+    expect(faultsOf({ ...enough, PORT: '0', METRICS_PORT: '0' })).toEqual([]);
+  });
+
+  test.for([
+    ['METRICS_PORT', 'on'],
+    ['METRICS_PORT', '65536'],
+    ['METRICS_LABEL_VALUES', '0'],
+  ] as const)('%s cannot be %s', ([name, value]) => {
+    expect(faultsOf({ ...enough, [name]: value })).toEqual([expect.stringMatching(`^${name} `)]);
+  });
+});
+
 describe('the webhook', () => {
   const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
   const webhook = { WEBHOOK_URL: 'https://hooks.test/in', WEBHOOK_SECRET: secret };

@@ -28,7 +28,8 @@ export const entities = [
  * A statement that hears nothing for `silenceMs` has lost its connection; more than any statement waits for a lock.
  */
 export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000): MikroORM {
-  return new MikroORM({
+  const opened: { pool?: Pool } = {};
+  const orm = new MikroORM({
     clientUrl: url,
     entities,
     pool: { min: 0, max: poolSize },
@@ -39,10 +40,23 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000): Mi
     driverOptions: {
       connectionTimeoutMillis: 5_000,
       application_name: 'cratos-redeploy',
-      onPoolCreated: (pool: Pool) => pool.on('connect', (client) => breakSilent(client, silenceMs)),
+      onPoolCreated: (pool: Pool) => {
+        opened.pool = pool;
+        pool.on('connect', (client) => breakSilent(client, silenceMs));
+      },
     },
     onCreateConnection: async (connection) => letTransactionFail(connection as Connection),
   });
+  pools.set(orm, opened);
+  return orm;
+}
+
+const pools = new WeakMap<MikroORM, { pool?: Pool }>();
+
+/** Connections that work and that wait for work, and statements that wait for a connection. */
+export function poolCounts(orm: MikroORM): { busy: number; idle: number; waiting: number } {
+  const { totalCount = 0, idleCount = 0, waitingCount = 0 } = pools.get(orm)?.pool ?? {};
+  return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
 }
 
 type Connection = { executeQuery: (query: { sql: string }, options?: object) => Promise<unknown> };
@@ -70,7 +84,13 @@ function letTransactionFail(connection: Connection): void {
   };
 }
 
-type Pool = { on: (event: 'connect', listener: (client: Client) => void) => void };
+/** As the driver has it. */
+type Pool = {
+  on: (event: 'connect', listener: (client: Client) => void) => void;
+  totalCount: number;
+  idleCount: number;
+  waitingCount: number;
+};
 type Client = { connection: { stream: Socket } };
 
 /**

@@ -8,6 +8,7 @@ import { Migration20261123110000Policies } from './migrations/migration-20261123
 import { Migration20261123120000Outbox } from './migrations/migration-20261123120000-outbox.ts';
 import { Migration20261123130000AuditSeals } from './migrations/migration-20261123130000-audit-seals.ts';
 import { Migration20261123150000AuditQuestions } from './migrations/migration-20261123150000-audit-questions.ts';
+import { Migration20261123160000EndedOperations } from './migrations/migration-20261123160000-ended-operations.ts';
 
 /** Forward only; each must be safe while the version before it still runs. */
 const migrationsList: Constructor<Migration>[] = [
@@ -17,6 +18,7 @@ const migrationsList: Constructor<Migration>[] = [
   Migration20261123120000Outbox,
   Migration20261123130000AuditSeals,
   Migration20261123150000AuditQuestions,
+  Migration20261123160000EndedOperations,
 ];
 
 const appendOnlyTables = ['audit_record', 'audit_seal', 'operation_event'] as const;

@@ -46,7 +46,8 @@ export class KubernetesCluster implements Cluster {
   /** By namespace. */
   readonly #caches: ReadonlyMap<string, RolloutCache>;
   /** By namespace: without these there is no snapshot. */
-  readonly #needed = new Map<string, { outage: { since: number; message: string } | null }[]>();
+  readonly #needed = new Map<string, Watch[]>();
+  readonly #watches: Watch[] = [];
   readonly #listeners = new Set<(change: ClusterChange) => void>();
   readonly #timing: KubernetesTiming;
   readonly #log: Logger;
@@ -174,6 +175,15 @@ export class KubernetesCluster implements Cluster {
     return longest ? { milliseconds: performance.now() - longest.since, message: longest.message } : null;
   }
 
+  /** How often each watch broke off since the start, and for how long the worst of each brings nothing by now. */
+  get watchStates(): WatchState[] {
+    return [...Map.groupBy(this.#watches, ({ resource }) => resource)].map(([resource, watches]) => ({
+      resource,
+      restarts: watches.reduce((sum, { restarts }) => sum + restarts, 0),
+      outageSeconds: Math.max(...watches.map(({ outage }) => (outage ? (performance.now() - outage.since) / 1000 : 0))),
+    }));
+  }
+
   onChange(listener: (change: ClusterChange) => void): () => void {
     // A wrapper of its own, so that one function may listen twice.
     const own = (change: ClusterChange) => listener(change);
@@ -193,7 +203,9 @@ export class KubernetesCluster implements Cluster {
     this.#needed.set(namespace, needed);
     const events = { path: `${core}/events`, fieldSelector: podWarningSelector };
     const warnings = new Reflector<CoreV1Event>(requests, events, cache.warnings, eventTiming(timing), log);
-    await Promise.all([...needed, warnings].map((reflector) => reflector.run(signal)));
+    const all = [...needed, warnings];
+    this.#watches.push(...all);
+    await Promise.all(all.map((reflector) => reflector.run(signal)));
   }
 
   async #readIdentity(): Promise<string> {
@@ -227,6 +239,10 @@ export class KubernetesCluster implements Cluster {
     }
   }
 }
+
+type Watch = Pick<Reflector<object>, 'resource' | 'restarts' | 'outage'>;
+/** Of one resource, in all namespaces that are watched. */
+export type WatchState = { resource: string; restarts: number; outageSeconds: number };
 
 type Page<Wire> = { metadata: { continue?: string }; items: Wire[] | null };
 

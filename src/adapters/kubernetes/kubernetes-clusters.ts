@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Cluster, Clusters } from '../../domain/cluster.ts';
 import { readInCluster, readKubeconfig, selectContexts } from './kubeconfig.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
-import type { KubernetesTiming } from './kubernetes-cluster.ts';
+import type { KubernetesTiming, WatchState } from './kubernetes-cluster.ts';
 
 export type KubernetesSettings = {
   /** Path, or several as KUBECONFIG has them; without it the process runs in the cluster. */
@@ -46,6 +46,11 @@ export class KubernetesClusters implements Clusters {
 
   get(name: string): Cluster | undefined {
     return this.#clusters.get(name);
+  }
+
+  /** Of every watch that was begun. */
+  get watchStates(): ({ cluster: string } & WatchState)[] {
+    return [...this.#clusters].flatMap(([cluster, one]) => one.watchStates.map((state) => ({ cluster, ...state })));
   }
 
   /** Watches every cluster until the signal is aborted; resolves when all their sockets and timers are ended. */

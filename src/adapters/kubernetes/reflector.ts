@@ -46,6 +46,7 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
   /** Where the watch goes on; undefined = list first. */
   #resourceVersion: string | undefined;
   #failures = 0;
+  #restarts = 0;
   #outage: { since: number; message: string } | null = null;
 
   constructor(
@@ -66,6 +67,16 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
   /** Since when (performance.now) nothing has been brought, and the last error; null while the watch stands. */
   get outage(): { since: number; message: string } | null {
     return this.#outage;
+  }
+
+  /** How often a list or a watch broke off and was taken up again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** The last part of its path: deployments, pods. */
+  get resource(): string {
+    return this.#path.split('/').at(-1)!;
   }
 
   /** Resolves once the signal is aborted and nothing is under way any more. */
@@ -143,6 +154,7 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
 
   #note(error: unknown): void {
     this.#failures += 1;
+    this.#restarts += 1;
     const isExpired = error instanceof ClusterRefused && error.status === 410;
     const isUnusable = error instanceof UnusableEvent;
     if (isExpired || isUnusable || this.#failures % failuresUntilList === 0) this.#resourceVersion = undefined;

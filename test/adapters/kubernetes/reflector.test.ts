@@ -95,6 +95,22 @@ test('the view is away until each kind has been listed, and then everything is t
   });
 });
 
+test('how often each watch broke off is counted, and for how long it brings nothing', async () => {
+  await startAndWatch();
+  const fares = () =>
+    watched.states().map(({ resource, restarts, outageSeconds }) => [resource, restarts, outageSeconds > 0]);
+  const well = kinds.map((kind) => [kind, 0, false]);
+  expect(fares()).toEqual(well);
+  let answers = 0;
+  server.script = (asked) =>
+    isPodWatch(asked) && (answers += 1) <= 3 ? status(500, 'InternalError', 'not now') : undefined;
+  server.send('pods', { type: 'ERROR', object: { code: 500, reason: 'InternalError', message: 'not now' } });
+  await until('it is refused again and again', () => answers >= 3);
+  expect(fares()[2]).toEqual(['pods', expect.any(Number), true]);
+  await until('it stands again', () => server.watching('pods') === 1 && fares()[2]![2] === false);
+  expect(fares()).toEqual(well.map(([kind]) => [kind, kind === 'pods' ? 4 : 0, false]));
+});
+
 test('a change of a Deployment, its ReplicaSet or its pod is in the view when the Deployment is told of it', async () => {
   await startAndWatch();
   const told: unknown[] = [];

@@ -16,6 +16,7 @@ export type WatchedCluster = {
   cluster: Cluster;
   changes: ClusterChange[];
   logged: { level: number; msg: string; why?: string }[];
+  states(): KubernetesClusters['watchStates'];
   snapshot(namespace: string, name: string): RolloutSnapshot | undefined;
   /** Resolves when everything has ended. */
   stop(): Promise<void>;
@@ -35,6 +36,7 @@ export function watchCluster(settings: KubernetesSettings, timing: Partial<Kuber
     cluster,
     changes,
     logged,
+    states: () => clusters.watchStates,
     snapshot: (namespace, name) => {
       try {
         return cluster.snapshot(namespace, name);
