@@ -10,7 +10,7 @@ import {
 import { histogramSamples, type Sample, tell } from './family.ts';
 
 const boundNames =
-  'Applications and usernames beyond the first METRICS_LABEL_VALUES of the record are told as "other".';
+  'Applications and usernames beyond the first METRICS_LABEL_VALUES of the record, and usernames at an application beyond the first ten times as many, are told as "other".';
 
 /** Before anything has ended: what does not begin at 0 does not rise for Prometheus when it comes. */
 const results = ['success', 'failed'];

@@ -67,3 +67,13 @@ test('applications and people are bounded each for themselves, and alike in all 
     ['web', '1h', 1],
   ]);
 });
+
+test('of applications times people only the first ten times as many are told of', () => {
+  const everybodyEverywhere = Array.from({ length: 900 }, (_, ticket) =>
+    one(ticket, { application: `web-${Math.floor(ticket / 30)}`, username: `user-${ticket % 30}` }),
+  );
+  const { entries } = boundLabels({ ...empty, entries: everybodyEverywhere }, 30);
+  expect(entries).toHaveLength(300 + 20);
+  expect(told(entries).at(299)).toEqual(['web-9', 'user-29', 1]);
+  expect(told(entries).at(-1)).toEqual(['web-29', 'other', 30]);
+});

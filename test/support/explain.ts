@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
-import type { Replica, TestWorld } from './desk.ts';
+import type { MikroORM } from '../../src/adapters/database/database.ts';
+import type { TestWorld } from './desk.ts';
 
 type Plan = { 'Node Type': string; 'Index Name'?: string; Plans?: Plan[] };
 export type Explained = {
@@ -13,7 +14,7 @@ export type Explained = {
 /** What PostgreSQL says of each statement of these that the work made, with its parameters in their places. */
 export async function explain(
   { sql }: Pick<TestWorld, 'sql'>,
-  { desk }: Pick<Replica, 'desk'>,
+  { desk }: { desk: { orm: MikroORM } },
   work: () => Promise<unknown>,
   these = /^select/,
 ): Promise<Explained[]> {

@@ -92,6 +92,39 @@ export class PastTickets {
     return ticketId;
   }
 
+  /** As many as `count`, all over, each with its token and its operation, over a year until now. */
+  async addMany(count: number): Promise<void> {
+    const numbered = `generate_series(1, ${count}) i`;
+    const person = `'user-' || i % 300`;
+    const application = `'application-' || i % 500`;
+    const at = `now() - (${count} - i) * (interval '365 days' / ${count})`;
+    await this.sql(
+      `insert into ticket (ticket_no, category, reason, issuer, subject, username, status, approvals_required, created_at, decide_by, ended_at)
+       select 'm' || lpad(i::text, 7, '0'), 'BUG_FIX', 'it answers 500', 'issuer', ${person}, ${person}, 'COMPLETED', 1,
+         ${at}, ${at}, ${at} from ${numbered}`,
+    );
+    await this.sql(
+      `insert into ticket_entry (ticket_id, position, application_name, business_tags, targets, success)
+       select i, 0, ${application}, '[{"tagKey": "env", "tagValue": "production"}]', '[{"namespace": "production"}]', true
+       from ${numbered}`,
+    );
+    await this.sql(
+      `insert into redeploy_grant (ticket_id, ticket_no, entry_id, application_name, issuer, subject, username, granted_at, expires, ended_at)
+       select i, '', i, ${application}, 'issuer', ${person}, ${person}, ${at}, ${at}, ${at} from ${numbered}`,
+    );
+    await this.sql(
+      `insert into operation (id, type, ticket_id, entry_id, grant_id, issuer, subject, username, application_name, cluster,
+         cluster_uid, namespace, deployment_name, request_hash, previous_image, previous_replicas, rollout_strategy,
+         operation_start_time, rollout_status, last_update_time, operation_end_time, success, landed_at, available_at,
+         new_pods, terminated_pods, failures, old_pods, follower, followed_until)
+       select gen_random_uuid(), 'RESTART', i, i, i, 'issuer', ${person}, ${person}, ${application}, 'main',
+         gen_random_uuid(), 'production', ${application}, '', 'web:v1', 1, 'RollingUpdate',
+         ${at} - interval '30 seconds', 'COMPLETED', ${at}, ${at}, true, ${at} - interval '30 seconds', ${at},
+         '[]', '[]', '[]', '[]', 'replica', now() from ${numbered}`,
+    );
+    await this.sql('analyze ticket, ticket_entry, redeploy_grant, operation');
+  }
+
   private async addOperation(
     operation: PastOperation & {
       ticketId: number;
