@@ -1,0 +1,3 @@
+import { fanOut } from '../world/fan-out.ts';
+
+export default fanOut(500, 40);

@@ -1,0 +1,123 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { RolloutStatusDocument } from '../../src/documents/generated/graphql.ts';
+import type { Keep, OpenSide, Side } from '../harness/benchmark.ts';
+import { startBareBroadcast } from '../references/bare-broadcast.ts';
+import { startUsualSubscriptions } from '../references/usual-subscriptions.ts';
+import { startWorld, type World } from './dependencies.ts';
+import { beginForeignRollout, type ForeignRollout } from './foreign-rollout.ts';
+import { startProduct } from './product.ts';
+import { type Delivered, Subscribers, type Subscription } from './subscribers.ts';
+
+/** Sides whose server, in the side's own process, tells subscribers of one rollout; and what their rounds are. */
+type Rollout = Pick<Subscription, 'operationId' | 'channel' | 'sequence'>;
+type Server = { url: string; stop: () => Promise<unknown> };
+
+export type LiveRound = (subscribers: Subscribers) => Promise<{ units: number } & Record<string, number>>;
+export type LiveAfterwards = (subscribers: Subscribers) => Promise<Record<string, number>>;
+
+type Live = { count: number; round: LiveRound; afterwards?: LiveAfterwards };
+
+const usernames = (count: number): string[] => Array.from({ length: count }, (_, index) => `approver-${index}`);
+
+/** As many people as subscribers. */
+export const liveWorld =
+  (count: number) =>
+  (keep: Keep): Promise<World> =>
+    startWorld(keep, { people: usernames(count).map((username) => ({ username, roles: ['APPROVER'] })) });
+
+export const productSide =
+  (live: Live): Side<World> =>
+  async (world) => {
+    const service = await startProduct(world);
+    const rollout = await beginForeignRollout(service, world);
+    const tokens = usernames(live.count).map((username) => world.tokens[username]!);
+    const server = { url: service.subscriptionsUrl, stop: service.stop };
+    return openLive(
+      live,
+      server,
+      { tokens, payload: payloadOf(rollout), publishes: 'events', beginsWithState: true },
+      rollout,
+      world,
+    );
+  };
+
+export const usualSide =
+  (live: Live): Side<World> =>
+  async (world) => {
+    const rollout = madeUp('usual');
+    const server = await startUsualSubscriptions(world.redisUrl, rollout.channel);
+    const tokens = usernames(live.count).map(() => null);
+    return openLive(
+      live,
+      server,
+      { tokens, payload: payloadOf(rollout), publishes: 'events', beginsWithState: false },
+      rollout,
+      world,
+    );
+  };
+
+export const bareSide =
+  (live: Live): Side<World> =>
+  async (world) => {
+    const rollout = madeUp('bare');
+    const server = await startBareBroadcast(world.redisUrl, rollout.channel);
+    const tokens = usernames(live.count).map(() => null);
+    return openLive(
+      live,
+      server,
+      { tokens, payload: null, publishes: 'messages', beginsWithState: false },
+      rollout,
+      world,
+    );
+  };
+
+const madeUp = (name: string): ForeignRollout => ({ operationId: name, channel: `bench:${name}`, sequence: 0 });
+
+const payloadOf = ({ operationId }: Rollout): Subscription['payload'] => ({
+  query: RolloutStatusDocument.toString(),
+  variables: { operationId },
+});
+
+async function openLive(
+  { count, round, afterwards }: Live,
+  server: Server,
+  how: Pick<Subscription, 'tokens' | 'payload' | 'publishes' | 'beginsWithState'>,
+  rollout: Rollout,
+  { redisUrl }: World,
+): Promise<OpenSide> {
+  const subscription = { url: server.url, redisUrl, ...how, ...rollout };
+  // What the first subscriber makes the server load counts for none.
+  const first = await Subscribers.open({ ...subscription, tokens: how.tokens.slice(0, 1) });
+  await first.deliver(100);
+  await first.close();
+  const before = await heapBytes();
+  const subscribers = await Subscribers.open(subscription);
+  return {
+    round: () => round(subscribers),
+    afterwards: async () => ({
+      heap: ((await heapBytes()) - before) / count / 1024,
+      ...(await afterwards?.(subscribers)),
+    }),
+    close: async () => {
+      await subscribers.close();
+      await server.stop();
+    },
+  };
+}
+
+/** What is really held: on V8's heap and, of buffers, beside it. */
+export async function heapBytes(): Promise<number> {
+  for (let time = 0; time < 2; time += 1) {
+    await pause(100); // for what only lives until the next turn of the event loop
+    globalThis.gc!();
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+export const deliver =
+  (events: number): LiveRound =>
+  async (subscribers) => {
+    const { deliveries, latency } = (await subscribers.deliver(events)) satisfies Delivered;
+    return { units: deliveries, latency };
+  };
