@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ClusterRefused } from '../../domain/cluster.ts';
 import type { KubernetesRequests } from './kubernetes-requests.ts';
+import { withoutManagedFields } from './managed-fields.ts';
 import { WatchLines } from './watch-lines.ts';
 
 /** What a reflector fills. */
@@ -181,10 +182,9 @@ export class Reflector<Wire extends { metadata?: Metadata }> {
 /** What came over the watch cannot be used: the view may lack something, and only a new list can tell. */
 class UnusableEvent extends Error {}
 
-/** Read as a whole. A cheaper reader that jumps over managedFields would go here. */
 function readEvent<Wire>(line: Buffer): WatchEvent<Wire> {
   try {
-    return JSON.parse(line.toString('utf8')) as WatchEvent<Wire>;
+    return JSON.parse(withoutManagedFields(line)) as WatchEvent<Wire>;
   } catch {
     // JSON.parse quotes what it could not read, and a pod's environment is not for a log.
     throw new UnusableEvent('a line is not JSON');
