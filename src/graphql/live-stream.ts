@@ -2,7 +2,6 @@ import type { RedeployError } from '../domain/errors.ts';
 
 /**
  * What one subscriber reads. Not an async generator: one that waits in `yield` is never told that its socket is gone.
- * A subclass hands out what is due in `next`, and sleeps there until it is woken.
  */
 export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> {
   protected isDone = false;
@@ -10,7 +9,8 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
   private waiting: PromiseWithResolvers<void> | null = null;
   private readonly leaves: (() => void)[] = [];
 
-  abstract next(): Promise<IteratorResult<Event>>;
+  /** What is due, else a promise of when to look again, and null at the end. Throws what the stream ended with, once. */
+  abstract poll(): Event | Promise<void> | null;
 
   /** Forgets what the client has not taken. */
   protected abstract clear(): void;
@@ -38,21 +38,30 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
     return { done: true, value: undefined };
   }
 
+  async next(): Promise<IteratorResult<Event>> {
+    for (;;) {
+      const due = this.poll();
+      if (due === null) return { done: true, value: undefined };
+      if (!(due instanceof Promise)) return { done: false, value: due };
+      await due;
+    }
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** What `next` answers with once it is done. Throws what the stream ended with, once. */
-  protected end(): IteratorResult<Event> {
+  /** What `poll` answers with once it is done. */
+  protected end(): null {
     const { failure } = this;
     this.failure = null;
     if (failure) throw failure;
-    return { done: true, value: undefined };
+    return null;
   }
 
-  protected async sleep(): Promise<void> {
+  protected sleep(): Promise<void> {
     this.waiting ??= Promise.withResolvers<void>();
-    await this.waiting.promise;
+    return this.waiting.promise;
   }
 
   protected wake(): void {

@@ -47,23 +47,17 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
     return this.pending.length + this.replayed.length;
   }
 
-  async next(): Promise<IteratorResult<RolloutEvent>> {
-    for (;;) {
-      if (this.isDone) return this.end();
-      if (this.replaying && this.replayed.length === 0) {
-        await this.readPage();
-        continue;
-      }
+  poll(): RolloutEvent | Promise<void> | null {
+    while (!this.isDone) {
+      if (this.replaying && this.replayed.length === 0) return this.readPage();
       const event = this.replayed.shift() ?? this.pending.shift();
-      if (!event) {
-        await this.sleep();
-        continue;
-      }
+      if (!event) return this.sleep();
       if (this.sent !== null && event.sequence <= this.sent) continue;
       this.sent = event.sequence;
-      if (isFinal(rolloutTransitions, event.status)) await this.return();
-      return { done: false, value: event };
+      if (isFinal(rolloutTransitions, event.status)) void this.return();
+      return event;
     }
+    return this.end();
   }
 
   protected clear(): void {
