@@ -1,16 +1,14 @@
-import type { RedeployError } from '../domain/errors.ts';
-
 /**
  * What one subscriber reads. Not an async generator: one that waits in `yield` is never told that its socket is gone.
  */
 export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> {
   protected isDone = false;
-  private failure: RedeployError | null = null;
-  private waiting: PromiseWithResolvers<void> | null = null;
+  private failure: unknown = null;
+  private waiting: (() => void)[] = [];
   private readonly leaves: (() => void)[] = [];
 
-  /** What is due, else a promise of when to look again, and null at the end. Throws what the stream ended with, once. */
-  abstract poll(): Event | Promise<void> | null;
+  /** What is due, or null; at the end it throws once what the stream ended with, where that is a refusal. */
+  abstract poll(): Event | null;
 
   /** Forgets what the client has not taken. */
   protected abstract clear(): void;
@@ -21,8 +19,18 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
     else this.leaves.push(leave);
   }
 
+  /** Calls back once, as soon as it is worth looking again: at once, in the midst of what brings something. */
+  whenDue(look: () => void): void {
+    this.waiting.push(look);
+  }
+
+  /** Whether nothing follows any more. */
+  get hasEnded(): boolean {
+    return this.isDone;
+  }
+
   /** Nothing follows but this refusal. */
-  fail(why: RedeployError): void {
+  fail(why: unknown): void {
     if (this.isDone) return;
     this.failure = why;
     void this.return();
@@ -40,10 +48,10 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
 
   async next(): Promise<IteratorResult<Event>> {
     for (;;) {
-      const due = this.poll();
-      if (due === null) return { done: true, value: undefined };
-      if (!(due instanceof Promise)) return { done: false, value: due };
-      await due;
+      const value = this.poll();
+      if (value !== null) return { done: false, value };
+      if (this.isDone) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => this.whenDue(resolve));
     }
   }
 
@@ -55,17 +63,13 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
   protected end(): null {
     const { failure } = this;
     this.failure = null;
-    if (failure) throw failure;
+    if (failure !== null) throw failure;
     return null;
   }
 
-  protected sleep(): Promise<void> {
-    this.waiting ??= Promise.withResolvers<void>();
-    return this.waiting.promise;
-  }
-
   protected wake(): void {
-    this.waiting?.resolve();
-    this.waiting = null;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const look of waiting) look();
   }
 }

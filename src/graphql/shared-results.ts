@@ -66,13 +66,24 @@ export class SharedResults implements AsyncIterableIterator<ExecutionResult> {
     this.send = send;
   }
 
-  async next(): Promise<IteratorResult<ExecutionResult>> {
-    for (;;) {
-      const due = this.events.poll();
-      if (due === null) return { done: true, value: undefined };
-      const wait = due instanceof Promise ? due : this.send(this.audience.resultOf(due));
-      if (wait) await wait;
-    }
+  /** What comes is sent in the midst of its coming: to wait a turn would cost as much as all the rest. */
+  next(): Promise<IteratorResult<ExecutionResult>> {
+    const { events, audience } = this;
+    return new Promise((resolve, reject) => {
+      const sendDue = (): void => {
+        try {
+          for (let event = events.poll(); event; event = events.poll()) {
+            const left = this.send(audience.resultOf(event));
+            if (left) return void left.then(sendDue);
+          }
+          if (events.hasEnded) resolve({ done: true, value: undefined });
+          else events.whenDue(sendDue);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      sendDue();
+    });
   }
 
   async return(): Promise<IteratorResult<ExecutionResult>> {

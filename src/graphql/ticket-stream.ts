@@ -37,10 +37,10 @@ export class TicketStream extends LiveStream<TicketRow> {
     this.wake();
   }
 
-  poll(): TicketRow | Promise<void> | null {
+  poll(): TicketRow | null {
     if (this.isDone) return this.end();
     const [ticket] = this.pending.values();
-    if (!ticket) return this.sleep();
+    if (!ticket) return null;
     this.pending.delete(ticket.id);
     this.sent.note(ticket.id, ticket.auditSequence);
     if (this.endsWithTicket && isFinal(ticketTransitions, ticket.status)) void this.return();
