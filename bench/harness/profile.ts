@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { type Profiler, Session } from 'node:inspector';
 
 const longest = 10;
+/** Waiting, and asking for the profile itself. */
+const isWork = (name: string): boolean => name !== '(idle)' && !name.startsWith('post node:inspector');
 
 /** Where the time goes from now on; `stop` answers with the functions that took most of it themselves. */
 export async function startProfile(): Promise<{ stop: () => Promise<string[]> }> {
@@ -32,7 +34,7 @@ function topOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): stri
   const times = new Map<string, number>();
   samples.forEach((id, at) => {
     const name = names.get(id)!;
-    if (name !== '(idle)') times.set(name, (times.get(name) ?? 0) + (timeDeltas[at] ?? 0));
+    if (isWork(name)) times.set(name, (times.get(name) ?? 0) + (timeDeltas[at] ?? 0));
   });
   const whole = [...times.values()].reduce((sum, time) => sum + time, 0);
   return [...times]

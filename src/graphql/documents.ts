@@ -34,6 +34,41 @@ export function parseDocument(source: string | Source): DocumentNode {
   }
 }
 
+/** Longer ones, and more of them, are parsed anew each time. */
+const longestKept = 8_000;
+const mostKept = 100;
+
+/** Documents that were parsed and found to be right: in an incident everybody sends the same one. */
+export class CheckedDocuments {
+  private readonly limits: DocumentLimits;
+  private readonly known = new Map<string, DocumentNode>();
+
+  constructor(limits: DocumentLimits) {
+    this.limits = limits;
+  }
+
+  /** The document, or what is wrong with it. */
+  check(source: string): DocumentNode | readonly GraphQLError[] {
+    const known = this.known.get(source);
+    if (known) return known;
+    try {
+      const document = parseDocument(source);
+      const faults = documentFaults(document, this.limits);
+      if (faults.length > 0) return faults;
+      if (source.length <= longestKept) this.keep(source, document);
+      return document;
+    } catch (error) {
+      if (error instanceof GraphQLError) return [error];
+      throw error;
+    }
+  }
+
+  private keep(source: string, document: DocumentNode): void {
+    if (this.known.size >= mostKept) this.known.delete(this.known.keys().next().value!);
+    this.known.set(source, document);
+  }
+}
+
 /** The one way to validate what was parsed. Measured first: rules may take long over what is too large. */
 export function documentFaults(document: DocumentNode, limits: DocumentLimits): readonly GraphQLError[] {
   const measures = measureDocument(schema, document);

@@ -1,16 +1,14 @@
-import type { RedeployError } from '../domain/errors.ts';
-
 /**
  * What one subscriber reads. Not an async generator: one that waits in `yield` is never told that its socket is gone.
- * A subclass hands out what is due in `next`, and sleeps there until it is woken.
  */
 export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> {
   protected isDone = false;
-  private failure: RedeployError | null = null;
-  private waiting: PromiseWithResolvers<void> | null = null;
+  private failure: unknown = null;
+  private waiting: (() => void)[] = [];
   private readonly leaves: (() => void)[] = [];
 
-  abstract next(): Promise<IteratorResult<Event>>;
+  /** What is due, or null; at the end it throws once what the stream ended with, where that is a refusal. */
+  abstract poll(): Event | null;
 
   /** Forgets what the client has not taken. */
   protected abstract clear(): void;
@@ -21,8 +19,18 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
     else this.leaves.push(leave);
   }
 
+  /** Calls back once, as soon as it is worth looking again: at once, in the midst of what brings something. */
+  whenDue(look: () => void): void {
+    this.waiting.push(look);
+  }
+
+  /** Whether nothing follows any more. */
+  get hasEnded(): boolean {
+    return this.isDone;
+  }
+
   /** Nothing follows but this refusal. */
-  fail(why: RedeployError): void {
+  fail(why: unknown): void {
     if (this.isDone) return;
     this.failure = why;
     void this.return();
@@ -38,25 +46,30 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
     return { done: true, value: undefined };
   }
 
+  async next(): Promise<IteratorResult<Event>> {
+    for (;;) {
+      const value = this.poll();
+      if (value !== null) return { done: false, value };
+      if (this.isDone) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => this.whenDue(resolve));
+    }
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** What `next` answers with once it is done. Throws what the stream ended with, once. */
-  protected end(): IteratorResult<Event> {
+  /** What `poll` answers with once it is done. */
+  protected end(): null {
     const { failure } = this;
     this.failure = null;
-    if (failure) throw failure;
-    return { done: true, value: undefined };
-  }
-
-  protected async sleep(): Promise<void> {
-    this.waiting ??= Promise.withResolvers<void>();
-    await this.waiting.promise;
+    if (failure !== null) throw failure;
+    return null;
   }
 
   protected wake(): void {
-    this.waiting?.resolve();
-    this.waiting = null;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const look of waiting) look();
   }
 }

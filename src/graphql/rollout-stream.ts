@@ -20,6 +20,7 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
   private sent: number | null;
   /** The record may hold more than what was read of it. */
   private replaying: boolean;
+  private reading: Promise<void> | null = null;
 
   constructor(after: number | null, readAfter: (after: number) => Promise<RolloutEvent[]>) {
     super();
@@ -47,23 +48,20 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
     return this.pending.length + this.replayed.length;
   }
 
-  async next(): Promise<IteratorResult<RolloutEvent>> {
-    for (;;) {
-      if (this.isDone) return this.end();
+  poll(): RolloutEvent | null {
+    while (!this.isDone) {
       if (this.replaying && this.replayed.length === 0) {
-        await this.readPage();
-        continue;
+        void (this.reading ??= this.readPage());
+        return null;
       }
       const event = this.replayed.shift() ?? this.pending.shift();
-      if (!event) {
-        await this.sleep();
-        continue;
-      }
+      if (!event) return null;
       if (this.sent !== null && event.sequence <= this.sent) continue;
       this.sent = event.sequence;
-      if (isFinal(rolloutTransitions, event.status)) await this.return();
-      return { done: false, value: event };
+      if (isFinal(rolloutTransitions, event.status)) void this.return();
+      return event;
     }
+    return this.end();
   }
 
   protected clear(): void {
@@ -76,10 +74,11 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
     try {
       const page = await this.readAfter(this.sent ?? 0);
       this.replaying = page.length === recordPageSize;
+      this.reading = null;
       if (!this.isDone) this.replayed = page;
+      this.wake();
     } catch (error) {
-      await this.return(); // nobody calls it for an iterator that has thrown
-      throw error;
+      this.fail(error);
     }
   }
 }

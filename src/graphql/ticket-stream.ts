@@ -37,18 +37,14 @@ export class TicketStream extends LiveStream<TicketRow> {
     this.wake();
   }
 
-  async next(): Promise<IteratorResult<TicketRow>> {
-    for (;;) {
-      if (this.isDone) return this.end();
-      const [ticket] = this.pending.values();
-      if (ticket) {
-        this.pending.delete(ticket.id);
-        this.sent.note(ticket.id, ticket.auditSequence);
-        if (this.endsWithTicket && isFinal(ticketTransitions, ticket.status)) await this.return();
-        return { done: false, value: ticket };
-      }
-      await this.sleep();
-    }
+  poll(): TicketRow | null {
+    if (this.isDone) return this.end();
+    const [ticket] = this.pending.values();
+    if (!ticket) return null;
+    this.pending.delete(ticket.id);
+    this.sent.note(ticket.id, ticket.auditSequence);
+    if (this.endsWithTicket && isFinal(ticketTransitions, ticket.status)) void this.return();
+    return ticket;
   }
 
   protected clear(): void {

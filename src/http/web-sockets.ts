@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
+import { type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from '../domain/errors.ts';
 import type { SignIn } from '../domain/sign-in.ts';
 import { createContext } from '../graphql/context.ts';
-import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/documents.ts';
+import { CheckedDocuments, type DocumentLimits } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { Audiences, type SendResult, SharedResults } from '../graphql/shared-results.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
@@ -100,6 +101,8 @@ type WebSocketSettings = {
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
 export function webSocketOptions(settings: WebSocketSettings): Options {
   const { desk, live, signIn, mask, connections, measures, documents } = settings;
+  const checkedDocuments = new CheckedDocuments(documents);
+  const audiences = new Audiences(mask);
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -148,11 +151,9 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
       measures.begin(payload);
       // A socket that is being closed still hands on what comes in, also after the sign-in has run out.
       if (!isOpen(extra.socket)) return [new GraphQLError('the connection is closing')];
-      const parsed = tryToParse(query);
-      if (parsed instanceof GraphQLError) return [parsed];
-      const faults = documentFaults(parsed, documents);
-      if (faults.length > 0) return faults;
-      if (getOperationAST(parsed, operationName)?.operation === 'subscription') {
+      const document = checkedDocuments.check(query);
+      if (!('kind' in document)) return document;
+      if (getOperationAST(document, operationName)?.operation === 'subscription') {
         try {
           const { subscriptions, signIn } = extra;
           subscriptions.set(payload, connections.openSubscription(signIn!.actor, subscriptions.size));
@@ -161,11 +162,15 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
           return [mask(error)];
         }
       } else waitForSubscription(extra);
-      measures.accept(payload, parsed, operationName);
+      measures.accept(payload, document, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
-      return { schema, document: parsed, operationName, variableValues: variables, contextValue };
+      return { schema, document, operationName, variableValues: variables, contextValue };
     },
-    onOperation: (_ctx, _id, payload) => measures.answer(payload),
+    subscribe: (args) => audiences.subscribe(args),
+    onOperation: ({ extra }, id, payload, _args, results) => {
+      measures.answer(payload);
+      if (results instanceof SharedResults) results.sendWith(sendNext(extra, id));
+    },
     onError: ({ extra }, _id, payload, errors) => {
       release(extra, payload);
       const masked = maskAll(errors);
@@ -182,14 +187,19 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
   };
 }
 
-function tryToParse(query: string): DocumentNode | GraphQLError {
-  try {
-    return parseDocument(query);
-  } catch (error) {
-    if (error instanceof GraphQLError) return error;
-    throw error;
-  }
+/** Sends results that are written already: the same bytes to everybody behind each one's own id. */
+function sendNext({ socket, request }: Connection, id: string): SendResult {
+  const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
+  return (json) => {
+    if (!isOpen(socket)) return null;
+    socket.send(Buffer.concat([head, json, tail]), { binary: false });
+    if (socket.bufferedAmount === 0) return null;
+    // An empty write is called back once everything before it has left.
+    return new Promise((resolve) => request.socket.write('', () => resolve()));
+  };
 }
+
+const tail = Buffer.from('}');
 
 const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
 

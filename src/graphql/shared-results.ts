@@ -1,0 +1,148 @@
+import {
+  createSourceEventStream,
+  type ExecutionArgs,
+  type ExecutionResult,
+  executeSubscriptionEvent,
+  type GraphQLError,
+  mapSourceToResponseEvent,
+  validateSubscriptionArgs,
+  type ValidatedSubscriptionArgs,
+  visit,
+} from 'graphql';
+import type { RolloutEvent } from '../domain/rollout.ts';
+import { RolloutStream } from './rollout-stream.ts';
+
+/*
+ * In an incident everybody watches the same rollout, and what an event tells depends on nobody who asks. So whoever
+ * asks with the same document belongs to one audience, for which an event is executed and written as JSON once. Who
+ * may listen at all is decided for each of them when they subscribe, and their streams stay their own.
+ */
+
+type Mask = (error: unknown) => GraphQLError;
+
+/** Those who get the same results. */
+class Audience {
+  readonly key: string;
+  size = 0;
+  private readonly args: ValidatedSubscriptionArgs;
+  private readonly mask: Mask;
+  private readonly results = new WeakMap<RolloutEvent, Buffer>();
+
+  constructor(key: string, args: ValidatedSubscriptionArgs, mask: Mask) {
+    this.key = key;
+    this.args = { ...args, contextValue: undefined }; // nobody's in particular
+    this.mask = mask;
+  }
+
+  resultOf(event: RolloutEvent): Buffer {
+    const known = this.results.get(event);
+    if (known) return known;
+    const result = executeSubscriptionEvent({ ...this.args, rootValue: event });
+    if (result instanceof Promise) throw new Error('a rollout event is at hand whole, nothing of it is waited for');
+    const { errors, ...rest } = result;
+    const json = JSON.stringify(errors ? { ...rest, errors: errors.map((error) => this.mask(error)) } : rest);
+    const written = Buffer.from(json);
+    this.results.set(event, written);
+    return written;
+  }
+}
+
+/** Hands a result to the client. A promise of when it has left where it did not leave at once. */
+export type SendResult = (json: Buffer) => Promise<void> | null;
+
+/** One client's results: as an iterable it yields nothing, but sends them by itself, and is done when they are. */
+export class SharedResults implements AsyncIterableIterator<ExecutionResult> {
+  private readonly events: RolloutStream;
+  private readonly audience: Audience;
+  private send: SendResult = () => null;
+
+  constructor(events: RolloutStream, audience: Audience) {
+    this.events = events;
+    this.audience = audience;
+  }
+
+  /** To be called before anything is asked for. */
+  sendWith(send: SendResult): void {
+    this.send = send;
+  }
+
+  /** What comes is sent in the midst of its coming: to wait a turn would cost as much as all the rest. */
+  next(): Promise<IteratorResult<ExecutionResult>> {
+    const { events, audience } = this;
+    return new Promise((resolve, reject) => {
+      const sendDue = (): void => {
+        try {
+          for (let event = events.poll(); event; event = events.poll()) {
+            const left = this.send(audience.resultOf(event));
+            if (left) return void left.then(sendDue);
+          }
+          if (events.hasEnded) resolve({ done: true, value: undefined });
+          else events.whenDue(sendDue);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      sendDue();
+    });
+  }
+
+  async return(): Promise<IteratorResult<ExecutionResult>> {
+    await this.events.return();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** Subscribes as graphql does, but to results that are shared where they can be. */
+export class Audiences {
+  private readonly mask: Mask;
+  private readonly audiences = new Map<string, Audience>();
+
+  constructor(mask: Mask) {
+    this.mask = mask;
+  }
+
+  async subscribe(args: ExecutionArgs): Promise<ExecutionResult | AsyncIterableIterator<ExecutionResult>> {
+    const validated = validateSubscriptionArgs(args);
+    if (!('schema' in validated)) return { errors: validated };
+    const events = await createSourceEventStream(validated);
+    if (!(Symbol.asyncIterator in events)) return events;
+    if (!(events instanceof RolloutStream)) return mapSourceToResponseEvent(validated, events);
+    return new SharedResults(events, this.join(args, validated, events));
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.audiences.size;
+  }
+
+  private join(args: ExecutionArgs, validated: ValidatedSubscriptionArgs, events: RolloutStream): Audience {
+    const key = keyOf(args, validated);
+    const audience = this.audiences.get(key) ?? new Audience(key, validated, this.mask);
+    this.audiences.set(key, audience);
+    audience.size += 1;
+    events.onReturn(() => {
+      audience.size -= 1;
+      if (audience.size === 0) this.audiences.delete(audience.key);
+    });
+    return audience;
+  }
+}
+
+/**
+ * All that the results depend on beside the event. No field of an event takes arguments, and those of the subscription
+ * say which events come, not what they tell: of the variables only the directives' count.
+ */
+function keyOf({ document, operationName }: ExecutionArgs, { variableValues }: ValidatedSubscriptionArgs): string {
+  const names = new Set<string>();
+  visit(document, {
+    Directive: (directive) => {
+      visit(directive, { Variable: ({ name }) => void names.add(name.value) });
+    },
+  });
+  const values = [...names].map((name) => [name, variableValues.coerced[name]]);
+  return JSON.stringify([document.loc?.source.body, operationName, values]);
+}
