@@ -7,8 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       ...configDefaults.exclude,
-      // Beside kubectl, on a real control plane only.
-      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**']),
+      // On a real control plane only.
+      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**', 'test/rbac/**']),
       // Takes minutes.
       ...(process.env['TEST_MEASURE'] === undefined ? ['test/measure/**'] : []),
     ],
