@@ -9,6 +9,8 @@ export default defineConfig({
       ...configDefaults.exclude,
       // On a real control plane only.
       ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**', 'test/rbac/**']),
+      // Installs from the registry.
+      ...(process.env['TEST_IMAGE'] === undefined ? ['test/deploy/image.test.ts'] : []),
       // Takes minutes.
       ...(process.env['TEST_MEASURE'] === undefined ? ['test/measure/**'] : []),
     ],
