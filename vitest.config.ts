@@ -8,7 +8,7 @@ export default defineConfig({
     exclude: [
       ...configDefaults.exclude,
       // On a real control plane only.
-      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**', 'test/rbac/**']),
+      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**', 'test/rbac/**', 'test/chart/**']),
       // Installs from the registry.
       ...(process.env['TEST_IMAGE'] === undefined ? ['test/deploy/image.test.ts'] : []),
       // Takes minutes.
