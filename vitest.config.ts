@@ -7,8 +7,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       ...configDefaults.exclude,
-      // Beside kubectl, on a real control plane only.
-      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**']),
+      // On a real control plane only.
+      ...(process.env['TEST_CLUSTER'] === 'kubeconfig' ? [] : ['test/parity/**', 'test/rbac/**', 'test/chart/**']),
+      // Installs from the registry.
+      ...(process.env['TEST_IMAGE'] === undefined ? ['test/deploy/image.test.ts'] : []),
       // Takes minutes.
       ...(process.env['TEST_MEASURE'] === undefined ? ['test/measure/**'] : []),
     ],

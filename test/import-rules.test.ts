@@ -20,8 +20,9 @@ const rooms: Record<string, readonly string[]> = {
   settings: ['domain', 'operations', 'adapters', 'graphiql', 'http', 'metrics'],
   service: ['domain', 'operations', 'graphql', 'adapters', 'settings', 'http', 'metrics'],
   main: ['settings', 'logger', 'service'],
-  'verify-audit': ['domain', 'operations', 'adapters'],
-  'prune-audit': ['operations', 'adapters'],
+  migrate: ['settings', 'adapters'],
+  'verify-audit': ['domain', 'operations', 'adapters', 'settings'],
+  'prune-audit': ['operations', 'adapters', 'settings'],
   sandbox: ['settings', 'logger', 'service', 'documents'],
 };
 
@@ -129,6 +130,7 @@ describe('each technology is known in its own place', () => {
 test('only the commands read the environment, and only they exit', () => {
   const commands = [
     'src/main.ts',
+    'src/migrate.ts',
     'src/verify-audit.ts',
     'src/prune-audit.ts',
     'src/sandbox/main.ts',

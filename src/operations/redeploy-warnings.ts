@@ -1,4 +1,5 @@
-import { type Access, type Cluster, ClusterAway, ClusterRefused } from '../domain/cluster.ts';
+import { isForCreation, neededAccess } from '../domain/cluster-access.ts';
+import { type Cluster, ClusterAway, ClusterRefused } from '../domain/cluster.ts';
 import type { Grant } from '../domain/grant.ts';
 import {
   deploymentWarnings,
@@ -8,16 +9,6 @@ import {
 } from '../domain/redeploy-warnings.ts';
 import type { Limits } from './dependencies.ts';
 import type { FoundTarget } from './redeploy-targets.ts';
-
-/** What the service does in a target's namespace, beside the watches. */
-const needed: readonly (Access & { does: string; onlyFor?: 'CREATE' })[] = [
-  { does: 'patch deployments', verb: 'patch', group: 'apps', resource: 'deployments' },
-  { does: 'create deployments', verb: 'create', group: 'apps', resource: 'deployments', onlyFor: 'CREATE' },
-  { does: 'list replicasets', verb: 'list', group: 'apps', resource: 'replicasets' },
-  { does: 'list pods', verb: 'list', group: '', resource: 'pods' },
-  { does: 'list events', verb: 'list', group: '', resource: 'events' },
-  { does: 'create events', verb: 'create', group: '', resource: 'events' },
-];
 
 /** Everything risky about this redeploy, as far as it can be known before. */
 export async function findWarnings(
@@ -36,10 +27,10 @@ export async function findWarnings(
 }
 
 async function permissionWarnings(cluster: Cluster, namespace: string, creates: boolean): Promise<RedeployWarning[]> {
-  const asked = needed.filter(({ onlyFor }) => onlyFor === undefined || creates);
+  const asked = neededAccess.filter((access) => creates || !isForCreation(access));
   try {
     const allowed = await Promise.all(asked.map((access) => cluster.isAllowed(namespace, access)));
-    const missing = asked.filter((_, index) => !allowed[index]).map(({ does }) => does);
+    const missing = asked.filter((_, index) => !allowed[index]).map(({ verb, resource }) => `${verb} ${resource}`);
     return missing.length === 0 ? [] : [permissionWarning(namespace, missing)];
   } catch (error) {
     // It could not be asked, which is no reason against the redeploy: the act itself will tell.

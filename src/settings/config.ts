@@ -8,6 +8,7 @@ import { defaultEdge, type EdgeSettings } from '../http/edge-settings.ts';
 import type { GraphiqlSettings } from '../graphiql/page.ts';
 import type { MetricsSettings } from '../metrics/metrics.ts';
 import type { Limits } from '../operations/dependencies.ts';
+import { type Environment, readSecretFiles } from './secret-files.ts';
 
 export type Config = {
   host: string;
@@ -172,18 +173,21 @@ const environment = settingsAlone
   });
 
 /** The one way to read settings: an empty value counts as none, and every fault is named at once. Throws ConfigError. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(env: Environment): Config {
+  const secrets = readSecretFiles(env);
   const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+    Object.entries(secrets.env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
   const result = environment.safeParse(given);
-  if (!result.success) {
-    const faults = result.error.issues.map(({ path, message, code }) => {
-      const isMissing = code === 'invalid_type' && given[String(path[0])] === undefined;
-      return `${path.join('.')} ${isMissing ? 'is not set' : message}`;
-    });
-    throw new ConfigError(faults.join('\n'));
-  }
+  const issues = result.error?.issues ?? [];
+  const faults = issues.flatMap(({ path, message, code }) => {
+    const name = String(path[0]);
+    const isMissing = code === 'invalid_type' && given[name] === undefined;
+    // What its file did not tell is not missing twice.
+    if (isMissing && secrets.faults.some((fault) => fault.startsWith(`${name}_FILE `))) return [];
+    return `${path.join('.')} ${isMissing ? 'is not set' : message}`;
+  });
+  if (!result.success || secrets.faults.length > 0) throw new ConfigError([...secrets.faults, ...faults].join('\n'));
   const settings = result.data;
   return {
     host: settings.HOST,

@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../support/wait.ts';
 
-const program = join(import.meta.dirname, '../../src/main.ts');
+/** The program, where it stands, and whom it runs as. */
+export type Program = { file: string; args: string[]; cwd?: string; uid?: number; gid?: number };
 
-/** `npm start` with all that it writes. */
+const start: Program = { file: process.execPath, args: [join(import.meta.dirname, '../../src/main.ts')] };
+
+/** `npm start`, or what else is started in its place, with all that it writes. */
 export class MainProcess {
   readonly url: string;
   readonly subscriptionsUrl: string;
@@ -29,8 +32,8 @@ export class MainProcess {
     this.#exited = own.exited;
   }
 
-  static async start(env: Record<string, string>): Promise<MainProcess> {
-    const child = spawn(process.execPath, [program], { env: { PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  static async start(env: Record<string, string>, { file, args, ...place }: Program = start): Promise<MainProcess> {
+    const child = spawn(file, args, { ...place, env: { PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const exited = once(child, 'exit');
     const lines: string[] = [];
     const errors: string[] = [];

@@ -7,7 +7,9 @@ import type { V1Deployment } from '@kubernetes/client-node';
 import type { KubernetesSettings } from '../../src/adapters/kubernetes/kubernetes-clusters.ts';
 import { startSimulatedCluster } from '../../src/sandbox/cluster/simulated-cluster.ts';
 import type { SimulatedCluster } from '../../src/sandbox/cluster/simulated-cluster.ts';
+import type { Access } from '../../src/domain/cluster.ts';
 import { Relay } from './relay.ts';
+import { openServiceAccount } from './service-account.ts';
 
 export type DeploymentWish = {
   name: string;
@@ -19,7 +21,10 @@ export type DeploymentWish = {
   revisionHistoryLimit?: number;
 };
 
-/** The cluster under test, reached through a relay that can break; the test's own acts go past it. */
+/**
+ * The cluster under test, reached through a relay that can break; the test's own acts go past it. On a real one the
+ * service acts under the role that the chart gives it, the test under that of KUBECONFIG.
+ */
 export type TestCluster = {
   kind: 'simulated' | 'real';
   settings: KubernetesSettings & { kubeconfig: string };
@@ -37,12 +42,12 @@ export type TestCluster = {
 
 /**
  * A simulated cluster of its own, or with TEST_CLUSTER=kubeconfig the one that KUBECONFIG names unless it must be
- * simulated: the current context's, or that of `context`.
+ * simulated: the current context's, or that of `context`. `without` is taken away from the service's role there.
  */
 export async function openTestCluster(
-  options: { mustBeSimulated?: boolean; readyMilliseconds?: number; context?: string } = {},
+  options: { mustBeSimulated?: boolean; readyMilliseconds?: number; context?: string; without?: Access } = {},
 ): Promise<TestCluster> {
-  const { mustBeSimulated = false, readyMilliseconds = 50, context } = options;
+  const { mustBeSimulated = false, readyMilliseconds = 50, context, without } = options;
   const config = new KubeConfig();
   let simulated: SimulatedCluster | undefined;
   if (process.env['TEST_CLUSTER'] === 'kubeconfig' && !mustBeSimulated) {
@@ -55,7 +60,8 @@ export async function openTestCluster(
   const relay = await Relay.to(config.getCurrentCluster()?.server ?? '');
   const directory = await mkdtemp(join(tmpdir(), 'test-cluster-'));
   const kubeconfig = join(directory, 'kubeconfig');
-  await writeFile(kubeconfig, relayed(config, relay), { mode: 0o600 });
+  const account = simulated ? undefined : await openServiceAccount(config, without);
+  await writeFile(kubeconfig, relayed(config, relay, account?.token), { mode: 0o600 });
   const api = { apps: config.makeApiClient(AppsV1Api), core: config.makeApiClient(CoreV1Api) };
   const namespaces: string[] = [];
 
@@ -76,22 +82,23 @@ export async function openTestCluster(
     breakWatches: async () => relay.cut(),
     close: async () => {
       await relay.close();
-      if (simulated) await simulated.stop();
-      else for (const name of namespaces) await api.core.deleteNamespace({ name });
+      await simulated?.stop();
+      await account?.close();
+      if (!simulated) for (const name of namespaces) await api.core.deleteNamespace({ name });
       await rm(directory, { recursive: true });
     },
   };
 }
 
 /** Of the current context only, so that several such files make one kubeconfig. */
-function relayed(config: KubeConfig, relay: Relay): string {
+function relayed(config: KubeConfig, relay: Relay, token: string | undefined): string {
   const through = new KubeConfig();
   const { currentContext } = config;
   const cluster = config.getCurrentCluster()!;
   const server = Object.assign(new URL(cluster.server), { host: `127.0.0.1:${relay.port}` }).toString();
   through.loadFromOptions({
     clusters: [{ ...cluster, server: server.replace(/\/$/, '') }],
-    users: [config.getCurrentUser()!],
+    users: [token === undefined ? config.getCurrentUser()! : { name: config.getCurrentUser()!.name, token }],
     contexts: [config.getContextObject(currentContext)!],
     currentContext,
   });

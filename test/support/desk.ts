@@ -39,6 +39,8 @@ type ReplicaOptions = {
   policies?: readonly ApprovalPolicy[];
   follows?: boolean;
   timing?: Partial<KubernetesTiming>;
+  /** Whether the watches must have synced first. */
+  waits?: boolean;
 };
 
 /** What replicas share. */
@@ -128,12 +130,12 @@ export async function openReplica(
     registryChanges: new RedisRegistryChanges(channels),
   };
   const follower = new RolloutFollower(deps);
-  const { follows = true } = options;
+  const { follows = true, waits = true } = options;
   const follow = (operation: Operation) => (follows ? follower.adopt(operation) : Promise.resolve());
   const running = new AbortController();
   const loops = [clusters.run(running.signal), ...(follows ? [follower.run(running.signal)] : [])];
   const hasSynced = (name: string) => attempt(() => clusters.get(name)!.snapshot('default', 'none')) !== undefined;
-  await until('the watches have synced', () => clusters.names.every(hasSynced));
+  if (waits) await until('the watches have synced', () => clusters.names.every(hasSynced));
   let isStopped = false;
   const stop = async () => {
     if (isStopped) return;

@@ -97,7 +97,9 @@ export async function databaseFaults(orm: MikroORM<PostgreSqlDriver>): Promise<s
     : [];
   const pending = migrationsList.filter(({ name }) => !applied.some((row) => row.name === name));
   if (pending.length > 0) {
-    return [`the database lacks ${pending.length} migrations: set DATABASE_MIGRATION_URL to its owner's URL`];
+    return [
+      `the database lacks ${pending.length} migrations: npm run migrate, or set DATABASE_MIGRATION_URL to its owner's URL`,
+    ];
   }
   // Of every role that it can put on with `set role`, whether it inherits from it or not.
   const altering = await em.execute<{ table: string }[]>(

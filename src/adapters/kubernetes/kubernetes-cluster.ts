@@ -165,8 +165,10 @@ export class KubernetesCluster implements Cluster {
     const cache = this.#caches.get(this.#watchedKey(namespace));
     // Not "there is none": that would be a verdict about a Deployment that nobody has looked at.
     if (!cache) throw away(this.name, `namespace "${namespace}" is not watched`);
-    if (!cache.isFilled) throw away(this.name, 'its Deployments, ReplicaSets and Pods have not been listed yet');
-    return cache.snapshot(namespace, name);
+    if (cache.isFilled) return cache.snapshot(namespace, name);
+    const why = this.outage(namespace)?.message;
+    const unlisted = 'its Deployments, ReplicaSets and Pods have not been listed yet';
+    throw away(this.name, why ? `${unlisted}: ${why}` : unlisted);
   }
 
   outage(namespace: string): { milliseconds: number; message: string } | null {

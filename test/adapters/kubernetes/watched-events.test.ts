@@ -58,6 +58,16 @@ test('an Events watch ends before it could be taken for dead: the API server sen
   expect(seconds('pods')).toBeGreaterThan(75);
 });
 
+test('while something needed could never be listed there is no view, and why is told', async () => {
+  await watched.stop();
+  server.script = ({ kind }) => (kind === 'pods' ? status(403, 'Forbidden', 'pods is forbidden') : undefined);
+  watched = watchCluster({ kubeconfig: await server.kubeconfig() }, quick);
+  await until('it is known', () => outage() !== null);
+  expect(() => watched.cluster.snapshot('shop', 'web')).toThrow(
+    'cluster "scripted" is away: its Deployments, ReplicaSets and Pods have not been listed yet: pods is forbidden',
+  );
+});
+
 test('while a watch that is needed is broken the view is old, and since when and why is known', async () => {
   await until('all are watched', () => needed.every((kind) => server.watching(kind) === 1));
   expect(outage()).toBeNull();
