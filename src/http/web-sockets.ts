@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
+import { type DocumentNode, execute, type ExecutionResult, getOperationAST, GraphQLError, subscribe } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
@@ -10,6 +10,7 @@ import { documentFaults, type DocumentLimits, parseDocument } from '../graphql/d
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
+import type { GraphqlSpans } from './request-spans.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import type { SignInOf } from './request-log.ts';
@@ -94,12 +95,13 @@ type WebSocketSettings = {
   mask: (error: unknown) => GraphQLError;
   connections: OpenConnections;
   measures: GraphqlMeasures;
+  spans: GraphqlSpans | null;
   documents: DocumentLimits;
 };
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
 export function webSocketOptions(settings: WebSocketSettings): Options {
-  const { desk, live, signIn, mask, connections, measures, documents } = settings;
+  const { desk, live, signIn, mask, connections, measures, spans, documents } = settings;
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -115,6 +117,10 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     waitForSubscription(extra);
   };
   return {
+    ...(spans && {
+      execute: (args) => spans.carryOut(args, () => execute(args)),
+      subscribe: (args) => spans.carryOut(args, () => subscribe(args)),
+    }),
     connectionInitWaitTimeout: 5_000,
     onConnect: async ({ connectionParams, extra }) => {
       const authorization = connectionParams?.['authorization'];
@@ -163,6 +169,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
       } else waitForSubscription(extra);
       measures.accept(payload, parsed, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
+      spans?.accept(contextValue, payload.extensions, extra.request.headers);
       return { schema, document: parsed, operationName, variableValues: variables, contextValue };
     },
     onOperation: (_ctx, _id, payload) => measures.answer(payload),
