@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient } from 'graphql-ws';
+import { createClient, type SubscribePayload } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { MainProcess } from './hostile/main-process.ts';
 import { openTestServices, type TestServices } from './support/service.ts';
 import { type CollectedSpan, SpanCollector } from './support/span-collector.ts';
@@ -42,6 +43,7 @@ let story: Story;
 let replicas: [MainProcess, MainProcess];
 const redeployed = newTrace();
 const overSocket = newTrace();
+const openingSocket = newTrace();
 const handedOver = newTrace();
 
 /** What was sent: a process that stops sends all that it has. */
@@ -58,7 +60,12 @@ beforeAll(async () => {
     () =>
       replicas.flatMap(linesOf).filter((line) => line['event'] === event).length === count;
   await until('it is completed', isOver('REDEPLOY_SUCCESS'));
-  await askOverSocket(one, good.applicationName);
+  const query = 'query Mine($name: String!) { application(name: $name) { name } }';
+  const extensions = { traceparent: overSocket.traceparent };
+  await askOverSocket(one, { query, variables: { name: good.applicationName }, extensions });
+  const [{ operationId = '' } = {}] = replicas.flatMap(linesOf).filter(({ event }) => event === 'REDEPLOY_SUCCESS');
+  const subscription = `subscription { rolloutStatus(operationId: "${String(operationId)}", after: 0) { status } }`;
+  await askOverSocket(one, { query: subscription }, { traceparent: openingSocket.traceparent });
   await story.refusal('bob', 'mutation { approve(input: { ticketNo: "a1" }) { ticketNo } }');
 
   const stuck = await story.place({ image: 'web:unready', isUp: false });
@@ -76,13 +83,21 @@ afterAll(async () => {
   await collector.close();
 });
 
-async function askOverSocket({ subscriptionsUrl }: MainProcess, applicationName: string): Promise<void> {
-  const authorization = `Bearer ${story.tokens.alice}`;
-  const client = createClient({ url: subscriptionsUrl, connectionParams: { authorization }, retryAttempts: 0 });
-  const query = 'query Mine($name: String!) { application(name: $name) { name } }';
-  const extensions = { traceparent: overSocket.traceparent };
-  for await (const { errors } of client.iterate({ query, variables: { name: applicationName }, extensions })) {
-    expect(errors).toBeUndefined();
+/** As alice, with these headers in the request that opens the WebSocket. */
+async function askOverSocket(
+  { subscriptionsUrl }: MainProcess,
+  payload: SubscribePayload,
+  headers: Record<string, string> = {},
+): Promise<void> {
+  class Socket extends WebSocket {
+    constructor(url: string, protocols: string) {
+      super(url, protocols, { headers });
+    }
+  }
+  const connectionParams = { authorization: `Bearer ${story.tokens.alice}` };
+  const client = createClient({ url: subscriptionsUrl, connectionParams, retryAttempts: 0, webSocketImpl: Socket });
+  for await (const { errors } of client.iterate(payload)) {
+    if (errors) throw new Error(JSON.stringify(errors));
   }
   await client.dispose();
 }
@@ -166,13 +181,18 @@ test('an operation over a WebSocket goes on with the trace in its extensions', (
   expect(pathsOf(overSocket.traceId)).toContain('query > SELECT application');
 });
 
+test('or else with that of the request which opened the WebSocket; a subscription until it is open', () => {
+  const { parentSpanId, kind } = named(openingSocket.traceId, 'subscription');
+  expect({ parentSpanId, kind }).toEqual({ parentSpanId: openingSocket.spanId, kind: 2 });
+});
+
 test('a refusal is told by its code', () => {
   const refused = collector.spans.filter(({ status }) => status.message === 'FORBIDDEN');
   expect(refused.map(({ name }) => name)).toEqual(['mutation']);
 });
 
 test('what the service does by itself begins no trace, and no part of one is without the rest', () => {
-  const asked = [redeployed, overSocket, handedOver].map(({ spanId }) => spanId);
+  const asked = [redeployed, overSocket, openingSocket, handedOver].map(({ spanId }) => spanId);
   const ids = new Set([...asked, ...collector.spans.map(({ spanId }) => spanId)]);
   const firsts = collector.spans.filter(({ parentSpanId }) => !ids.has(parentSpanId));
   expect(new Set(firsts.map(({ name }) => name))).toEqual(new Set(['POST /graphql']));
@@ -192,7 +212,7 @@ test('spans hold neither secrets nor what was sent to PostgreSQL', () => {
   expect(secrets.filter((secret) => collector.raw.includes(secret))).toEqual([]);
 });
 
-describe('without a collector', () => {
+describe('where no collector is named', () => {
   /** Refuses to load anything of OpenTelemetry but its interfaces, which Prometheus' client asks for. */
   const hook = `import { registerHooks } from 'node:module';
     registerHooks({ resolve(name, context, next) {
@@ -204,19 +224,10 @@ describe('without a collector', () => {
   test('nothing that makes spans is loaded, and no line bears a trace', async () => {
     const service = await MainProcess.start({ ...settings(), NODE_OPTIONS });
     const own = await storyAt(service);
-    const { applicationName } = await own.place({});
-    await own.authorized(applicationName);
+    await own.place({ isUp: false });
     expect(await service.stop()).toBe(0);
     expect(linesOf(service).filter((line) => 'traceId' in line)).toEqual([]);
     const traced = MainProcess.start({ ...settings(), NODE_OPTIONS, OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
     await expect(traced).rejects.toThrow('loaded: @opentelemetry');
-  });
-
-  test('that answers, the service says so, serves, and stops all the same', async () => {
-    const service = await MainProcess.start({ ...settings(), OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
-    const own = await storyAt(service);
-    await own.place({});
-    expect(await service.stop()).toBe(0);
-    expect(linesOf(service).map(({ msg }) => msg)).toContain('spans not sent');
   });
 });

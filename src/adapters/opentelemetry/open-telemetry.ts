@@ -54,11 +54,15 @@ export class OpenTelemetry implements Tracing {
     return new RunningSpan(span, this.running);
   }
 
-  /** Sends what is left, or gives it up: the exporter itself would try for half a minute. */
+  /** Sends what is left, or gives it up: the exporter itself would try for half a minute. Never throws. */
   async close(): Promise<void> {
-    const sent = this.provider.shutdown().then(() => true);
-    const isSent = await Promise.race([sent, pause(closeWithinMs, false, { ref: false })]);
-    if (!isSent) this.report(`not within ${closeWithinMs} ms`);
+    const sent = this.provider.shutdown().then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    const late = pause(closeWithinMs, `not within ${closeWithinMs} ms`, { ref: false });
+    const fault = await Promise.race([sent, late]);
+    if (fault !== null) this.report(fault);
   }
 
   /** What a span has set going may outlive it, a timer or a topic that others share: that is no part of it. */
