@@ -13,12 +13,18 @@ const secretTexts: [pattern: RegExp, replacement: string][] = [
 
 /**
  * JSON lines on standard output; whatever could hold a secret is cut out even where somebody logs too much: by name, by
- * its looks, and `secrets` themselves.
+ * its looks, and `secrets` themselves. Every line has the `fields` of its moment.
  */
-export const createLogger = (level: string, secrets: readonly string[] = [], destination?: DestinationStream): Logger =>
+export const createLogger = (
+  level: string,
+  secrets: readonly string[] = [],
+  destination?: DestinationStream,
+  fields?: () => object,
+): Logger =>
   pino(
     {
       level,
+      ...(fields && { mixin: fields }),
       base: { service: 'cratos-redeploy' },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },

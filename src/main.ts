@@ -2,15 +2,28 @@ import { ConfigError, readConfig } from './settings/config.ts';
 import { createLogger } from './logger.ts';
 import { startService } from './service.ts';
 
+/** Not even read where nobody collects traces. */
+async function openTracing(url: string) {
+  const { OpenTelemetry } = await import('./adapters/opentelemetry/open-telemetry.ts');
+  return new OpenTelemetry(url);
+}
+
 /** `npm start`: production. Refuses to start without its settings, and says all of them that are at fault. */
 try {
   const config = readConfig(process.env);
-  const log = createLogger(config.logLevel, config.webhook ? [config.webhook.secret] : []);
-  const service = await startService(config, log);
+  const tracing = config.tracesUrl === null ? null : await openTracing(config.tracesUrl);
+  const secrets = config.webhook ? [config.webhook.secret] : [];
+  const log = createLogger(config.logLevel, secrets, undefined, tracing ? () => tracing.logFields() : undefined);
+  tracing?.reportTo(log);
+  const service = await startService(config, log, tracing);
+  const stop = async (): Promise<void> => {
+    await service.stop();
+    await tracing?.close();
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       log.info({ signal }, 'stopping');
-      service.stop().then(
+      stop().then(
         () => process.exit(0),
         (error: unknown) => {
           log.error({ err: error }, 'stopped with an error');

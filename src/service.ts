@@ -14,6 +14,7 @@ import { RedisRolloutEvents } from './adapters/redis/redis-rollout-events.ts';
 import { RedisTicketChanges } from './adapters/redis/redis-ticket-changes.ts';
 import { RedisTokens } from './adapters/redis/redis-tokens.ts';
 import { WebhookReceiver } from './adapters/webhook/webhook-receiver.ts';
+import type { Tracing } from './domain/tracing.ts';
 import { createApp } from './http/app.ts';
 import { loadApplications, register, registerLater } from './settings/applications-file.ts';
 import { type Config, ConfigError } from './settings/config.ts';
@@ -49,17 +50,17 @@ export type Service = {
 const sweepMs = 1_000;
 
 /** Starts one replica. Throws ConfigError where the database or a file that it names is not fit to serve from. */
-export async function startService(config: Config, log: Logger): Promise<Service> {
-  const clusters = KubernetesClusters.load(config.kubernetes, log);
+export async function startService(config: Config, log: Logger, tracing: Tracing | null = null): Promise<Service> {
+  const clusters = KubernetesClusters.load(config.kubernetes, log, {}, tracing ?? undefined);
   const applications =
     config.applicationsFile === null ? null : await loadApplications(config.applicationsFile, clusters.names);
   const policies = config.policyFile === null ? [] : await loadPolicies(config.policyFile);
   const { sealSeconds, signingKeyFile, checkpointFile } = config.audit;
   const auditKeys = signingKeyFile === null ? null : await loadSigningKeys(signingKeyFile);
   const checkpoints = checkpointFile === null ? null : await openCheckpointFile(checkpointFile);
-  const orm = await openMigratedDatabase(config);
+  const orm = await openMigratedDatabase(config, tracing);
   const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  const redis = openRedis(config.redisUrl, 'cratos-redeploy', log);
+  const redis = openRedis(config.redisUrl, 'cratos-redeploy', log, tracing);
   const subscriber = openSubscriber(config.redisUrl, 'cratos-redeploy-events', log);
   await waitUntilReady(redis);
   const channels = new RedisChannels(redis, subscriber, log);
@@ -73,6 +74,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     auditKeys,
     notifies: config.webhook !== null,
     ...(metrics && { measurements: metrics }),
+    ...(tracing && { tracing }),
     policies,
     tokens: new RedisTokens(redis),
     rolloutEvents: new RedisRolloutEvents(channels),
@@ -156,9 +158,12 @@ async function openCheckpointFile(path: string): Promise<CheckpointFile> {
   return file;
 }
 
-async function openMigratedDatabase({ databaseUrl, databaseMigrationUrl }: Config): Promise<MikroORM> {
+async function openMigratedDatabase(
+  { databaseUrl, databaseMigrationUrl }: Config,
+  tracing: Tracing | null,
+): Promise<MikroORM> {
   const { databaseFaults, migrate } = await import('./adapters/database/migrate.ts');
-  const orm = openDatabase(databaseUrl);
+  const orm = openDatabase(databaseUrl, undefined, undefined, tracing);
   try {
     if (databaseMigrationUrl !== null) {
       await migrate(databaseMigrationUrl, decodeURIComponent(new URL(databaseUrl).username));

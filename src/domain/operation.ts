@@ -101,6 +101,8 @@ const OperationSchema = defineEntity({
     succeededLateAt: p.datetime(3).nullable(),
     /** When Kubernetes' Events about start and verdict stood on the Deployment, or could not be written for good. */
     announcedAt: p.datetime(3).nullable(),
+    /** Of the trace in which it was asked for, in W3C's form; null where none was kept. */
+    traceparent: p.text().nullable(),
     /** Old pods seen so far, so that a successor knows which of them are gone. */
     oldPods: p.json<string[]>(),
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type DocumentNode, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { WebSocketServer } from 'ws';
@@ -21,6 +21,7 @@ import type { Desk } from '../operations/dependencies.ts';
 import { pathOf } from '../rest/requests.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
 import { logConnection, logRequest, type SignInOf, signInOf } from './request-log.ts';
+import { answerInSpan, GraphqlSpans } from './request-spans.ts';
 import { EventStreams } from './server-sent-events.ts';
 import { serveWebSockets, webSocketOptions } from './web-sockets.ts';
 
@@ -58,6 +59,7 @@ export function createApp(
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
   const measures = new GraphqlMeasures(desk.measurements);
+  const spans = desk.tracing ? new GraphqlSpans(desk.tracing) : null;
   const streams = new EventStreams(connections, (error) => ({ errors: [mask(error)] }));
   const yoga = createYoga<ServerContext, ReturnType<typeof createContext>>({
     schema,
@@ -76,12 +78,13 @@ export function createApp(
       checkedDocuments(edge.documents, mask),
       streams.plugin(signIns),
       measures.plugin(),
+      ...(spans ? [spans.plugin()] : []),
     ],
     context: ({ request }) => createContext(desk, live, signIns.get(request)!.actor),
   });
   const rest = restApi({ desk, signIn, globalIdOf: operationGlobalId });
   const page = graphiql && graphiqlPage(graphiql, desk.log);
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     logRequest(desk.log, addressOf, request, response);
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
     if (answerHealth(request, response)) return;
@@ -90,6 +93,10 @@ export function createApp(
     else if (!isEndpoint(pathOf(request))) response.writeHead(404).end();
     else if (page && isForGraphiql(request, endpoint)) void page(request, response);
     else void yoga(request, response);
+  };
+  const server = createServer((request, response) => {
+    if (desk.tracing) answerInSpan(desk.tracing, request, response, answer);
+    else answer(request, response);
   });
   const sockets = new WebSocketServer({
     server,
@@ -101,7 +108,7 @@ export function createApp(
   sockets.on('connection', (socket, request) => logConnection(desk.log, addressOf, request, socket));
   serveWebSockets(
     sockets,
-    webSocketOptions({ desk, live, signIn, mask, connections, measures, documents: edge.documents }),
+    webSocketOptions({ desk, live, signIn, mask, connections, measures, spans, documents: edge.documents }),
     desk.log,
   );
   return {

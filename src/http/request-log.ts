@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
@@ -40,7 +41,8 @@ export function logRequest(
     .replace(/\?.*$/s, '')
     .slice(0, longestPath)
     .replaceAll(/[^!-~]/g, encodeURIComponent);
-  response.once('close', () => log.debug({ clientAddress, method, path, status: response.statusCode }, 'request'));
+  const tell = () => log.debug({ clientAddress, method, path, status: response.statusCode }, 'request');
+  response.once('close', AsyncResource.bind(tell)); // in the request's trace
 }
 
 /** Logs a WebSocket once it is closed. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
+import { execute, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
@@ -11,6 +11,7 @@ import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import { Audiences, type SendResult, SharedResults } from '../graphql/shared-results.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
+import type { GraphqlSpans } from './request-spans.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import type { SignInOf } from './request-log.ts';
@@ -95,12 +96,13 @@ type WebSocketSettings = {
   mask: (error: unknown) => GraphQLError;
   connections: OpenConnections;
   measures: GraphqlMeasures;
+  spans: GraphqlSpans | null;
   documents: DocumentLimits;
 };
 
 /** graphql-ws over the schema: signed in with connection_init, and for as long as the sign-in token holds. */
 export function webSocketOptions(settings: WebSocketSettings): Options {
-  const { desk, live, signIn, mask, connections, measures, documents } = settings;
+  const { desk, live, signIn, mask, connections, measures, spans, documents } = settings;
   const checkedDocuments = new CheckedDocuments(documents);
   const audiences = new Audiences(mask);
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
@@ -118,6 +120,8 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     waitForSubscription(extra);
   };
   return {
+    ...(spans && { execute: (args) => spans.carryOut(args, () => execute(args)) }),
+    subscribe: (args) => (spans ? spans.carryOut(args, () => audiences.subscribe(args)) : audiences.subscribe(args)),
     connectionInitWaitTimeout: 5_000,
     onConnect: async ({ connectionParams, extra }) => {
       const authorization = connectionParams?.['authorization'];
@@ -164,9 +168,9 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
       } else waitForSubscription(extra);
       measures.accept(payload, document, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
+      spans?.accept(contextValue, payload.extensions, extra.request.headers);
       return { schema, document, operationName, variableValues: variables, contextValue };
     },
-    subscribe: (args) => audiences.subscribe(args),
     onOperation: ({ extra }, id, payload, _args, results) => {
       measures.answer(payload);
       if (results instanceof SharedResults) results.sendWith(sendNext(extra, id));

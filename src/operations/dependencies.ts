@@ -10,6 +10,7 @@ import type { VerdictLimits } from '../domain/rollout-verdict.ts';
 import type { RegistryChanges } from '../domain/registry-changes.ts';
 import type { TicketChanges } from '../domain/ticket-changes.ts';
 import type { Tokens } from '../domain/token.ts';
+import type { Tracing } from '../domain/tracing.ts';
 
 /** Limits and times that the operations obey; each with its unit in the name. */
 export type Limits = VerdictLimits & {
@@ -45,6 +46,8 @@ export type Dependencies = {
   notifies?: boolean;
   /** Nobody measures without. */
   measurements?: Measurements;
+  /** Nobody collects traces without. */
+  tracing?: Tracing;
   /** Names this process among the replicas. */
   processId: string;
 };

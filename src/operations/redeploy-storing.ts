@@ -96,6 +96,7 @@ function create(
     terminatedPods: [],
     failures: [],
     oldPods,
+    traceparent: deps.tracing?.traceparent ?? null,
     follower: deps.processId,
     followedUntil: new Date(now.getTime() + leaseSeconds * 1e3),
     fence: 1,

@@ -10,6 +10,8 @@ import { sendPatch } from './patch-sending.ts';
 import { leaseTickMs, releaseLeases, renewLeases, takeOverOperations } from './rollout-leases.ts';
 import { type Lease, LeaseLost, recordTimeOut, recordVerdict, recordWaiting, stateOf } from './rollout-writes.ts';
 import { WorkQueue } from './work-queue.ts';
+import type { Span } from '../domain/tracing.ts';
+import { beginSpan, tellSpan } from './rollout-spans.ts';
 
 type Followed = {
   operation: Operation;
@@ -26,6 +28,8 @@ type Followed = {
   /** Since when the cluster could not be asked, and whether it was said. */
   awaySince: number | null;
   isWaitingTold: boolean;
+  /** From here to the verdict, or until another process goes on. */
+  span: Span | undefined;
   settled: PromiseWithResolvers<void>;
 };
 
@@ -102,7 +106,7 @@ export class RolloutFollower {
     }
     for (const end of listeners) end();
     await Promise.all([...this.queues.values()].map((queue) => queue.stop()));
-    this.followed.clear();
+    for (const id of this.followed.keys()) this.letGo(id);
     await this.release();
   }
 
@@ -146,6 +150,7 @@ export class RolloutFollower {
       changedSince: null,
       awaySince: null,
       isWaitingTold: false,
+      span: this.deps.tracing && beginSpan(this.deps.tracing, operation),
       settled,
     };
     this.followed.set(operationId, followed);
@@ -158,6 +163,7 @@ export class RolloutFollower {
     const followed = this.followed.get(id);
     if (!followed) return;
     followed.settled.resolve();
+    followed.span?.end();
     this.followed.delete(id);
     const target = targetKey(followed.operation.cluster, followed.operation);
     if (this.byTarget.get(target) === id) this.byTarget.delete(target);
@@ -189,6 +195,11 @@ export class RolloutFollower {
   private async work(id: string): Promise<void> {
     const followed = this.followed.get(id);
     if (!followed) return;
+    await (followed.span ? followed.span.run(() => this.workOn(followed)) : this.workOn(followed));
+  }
+
+  private async workOn(followed: Followed): Promise<void> {
+    const { id } = followed.operation;
     try {
       if (!followed.operation.landedAt) {
         this.wrote(followed, await sendPatch(this.deps, followed.cluster, followed.operation, followed.lease));
@@ -248,6 +259,7 @@ export class RolloutFollower {
   }
 
   private wrote(followed: Followed, operation: Operation, state = ''): void {
+    if (operation.rolloutStatus !== followed.operation.rolloutStatus) tellSpan(followed.span, operation);
     followed.operation = operation;
     followed.lastState = state;
     if (state !== '') followed.lastWrittenAt = performance.now();

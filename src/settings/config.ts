@@ -29,6 +29,8 @@ export type Config = {
   limits: Limits;
   edge: EdgeSettings;
   audit: AuditSettings;
+  /** Where spans are sent; null where there are none. */
+  tracesUrl: string | null;
   /** Null where they are not served. */
   metrics: MetricsSettings | null;
   /** Null where nobody outside is told. */
@@ -102,6 +104,7 @@ const settingsAlone = z.object({
   OIDC_GROUPS_CLAIM: z.string().default('groups'),
   APPLICATIONS_FILE: z.string().optional(),
   POLICY_FILE: z.string().optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:').optional(),
   METRICS_HOST: z.string().default('127.0.0.1'),
   METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   METRICS_LABEL_VALUES: wholeNumber(1, 200),
@@ -235,6 +238,7 @@ export function readConfig(env: Environment): Config {
       signingKeyFile: settings.AUDIT_SIGNING_KEY_FILE ?? null,
       checkpointFile: settings.AUDIT_CHECKPOINT_FILE ?? null,
     },
+    tracesUrl: tracesUrlOf(settings),
     metrics: metricsOf(settings),
     webhook: webhookOf(settings),
   };
@@ -260,6 +264,11 @@ function edgeOf(settings: z.output<typeof environment>): EdgeSettings {
     corsOrigins: settings.CORS_ORIGINS ?? [],
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
   };
+}
+
+/** Of the collector's address, as OpenTelemetry has it. */
+function tracesUrlOf({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }: z.output<typeof environment>): string | null {
+  return endpoint === undefined ? null : `${endpoint.replace(/\/+$/, '')}/v1/traces`;
 }
 
 function metricsOf(settings: z.output<typeof environment>): MetricsSettings | null {

@@ -200,6 +200,21 @@ test('what the environment holds besides is none of its business', () => {
   expect(readConfig({ ...enough, PATH: '/bin', HOME: undefined })).toEqual(readConfig(enough));
 });
 
+describe('traces', () => {
+  test('are sent nowhere unless a collector is named, and then below its address', () => {
+    expect(readConfig(enough).tracesUrl).toBeNull();
+    for (const OTEL_EXPORTER_OTLP_ENDPOINT of ['http://otel:4318', 'http://otel:4318/']) {
+      expect(readConfig({ ...enough, OTEL_EXPORTER_OTLP_ENDPOINT }).tracesUrl).toBe('http://otel:4318/v1/traces');
+    }
+  });
+
+  test('are sent over HTTP only', () => {
+    expect(faultsOf({ ...enough, OTEL_EXPORTER_OTLP_ENDPOINT: 'otel:4317' })).toEqual([
+      'OTEL_EXPORTER_OTLP_ENDPOINT must be a URL beginning with http:// or https://',
+    ]);
+  });
+});
+
 describe('metrics', () => {
   test('are not served unless a port is set, and then on loopback', () => {
     expect(readConfig({ ...enough, METRICS_HOST: '0.0.0.0' }).metrics).toBeNull();

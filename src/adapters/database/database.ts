@@ -7,6 +7,8 @@ import { Grant } from '../../domain/grant.ts';
 import { OutboxMessage } from '../../domain/notifications.ts';
 import { Operation, OperationEvent } from '../../domain/operation.ts';
 import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
+import type { Tracing } from '../../domain/tracing.ts';
+import { spanStatements } from './statement-spans.ts';
 
 export const entities = [
   Application,
@@ -27,7 +29,7 @@ export const entities = [
  * The one place that knows the driver. Connects lazily: a database that is away refuses requests, not the start.
  * A statement that hears nothing for `silenceMs` has lost its connection; more than any statement waits for a lock.
  */
-export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000): MikroORM {
+export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tracing: Tracing | null = null): MikroORM {
   const opened: { pool?: Pool } = {};
   const orm = new MikroORM({
     clientUrl: url,
@@ -45,8 +47,12 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000): Mi
         pool.on('connect', (client) => breakSilent(client, silenceMs));
       },
     },
-    onCreateConnection: async (connection) => letTransactionFail(connection as Connection),
+    onCreateConnection: async (connection) => {
+      letTransactionFail(connection as Connection);
+      if (tracing) spanStatements(connection as Connection, tracing, tables());
+    },
   });
+  const tables = () => new Set(Array.from(orm.getMetadata().getAll().values(), ({ tableName }) => tableName));
   pools.set(orm, opened);
   return orm;
 }

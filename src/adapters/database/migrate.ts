@@ -9,6 +9,7 @@ import { Migration20261123120000Outbox } from './migrations/migration-2026112312
 import { Migration20261123130000AuditSeals } from './migrations/migration-20261123130000-audit-seals.ts';
 import { Migration20261123150000AuditQuestions } from './migrations/migration-20261123150000-audit-questions.ts';
 import { Migration20261123160000EndedOperations } from './migrations/migration-20261123160000-ended-operations.ts';
+import { Migration20261123170000Traceparents } from './migrations/migration-20261123170000-traceparents.ts';
 
 /** Forward only; each must be safe while the version before it still runs. */
 const migrationsList: Constructor<Migration>[] = [
@@ -19,6 +20,7 @@ const migrationsList: Constructor<Migration>[] = [
   Migration20261123130000AuditSeals,
   Migration20261123150000AuditQuestions,
   Migration20261123160000EndedOperations,
+  Migration20261123170000Traceparents,
 ];
 
 const appendOnlyTables = ['audit_record', 'audit_seal', 'operation_event'] as const;

@@ -20,6 +20,7 @@ import type {
   ReplicaSetReading,
   RolloutSnapshot,
 } from '../../domain/cluster.ts';
+import type { Tracing } from '../../domain/tracing.ts';
 import { ServerFailed, away } from './kubernetes-errors.ts';
 import { KubernetesRequests } from './kubernetes-requests.ts';
 import { podWarningSelector } from './pod-warnings.ts';
@@ -61,11 +62,12 @@ export class KubernetesCluster implements Cluster {
     namespaces: readonly string[] | undefined,
     timing: KubernetesTiming,
     log: Logger,
+    tracing?: Tracing,
   ) {
     this.name = name;
     this.#timing = timing;
     this.#log = log.child({ cluster: name });
-    this.#requests = new KubernetesRequests(name, kubeconfig, timing.requestMilliseconds);
+    this.#requests = new KubernetesRequests(name, kubeconfig, timing.requestMilliseconds, tracing);
     const watched = namespaces?.length ? namespaces : [everywhere];
     this.#caches = new Map(watched.map((namespace) => [namespace, new RolloutCache((change) => this.#tell(change))]));
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cluster, Clusters } from '../../domain/cluster.ts';
+import type { Tracing } from '../../domain/tracing.ts';
 import { readInCluster, readKubeconfig, selectContexts } from './kubeconfig.ts';
 import { KubernetesCluster } from './kubernetes-cluster.ts';
 import type { KubernetesTiming, WatchState } from './kubernetes-cluster.ts';
@@ -30,12 +31,17 @@ export class KubernetesClusters implements Clusters {
   }
 
   /** Reads the kubeconfig and connects to nothing yet. Throws an error that names every fault. */
-  static load(settings: KubernetesSettings, log: Logger, timing: Partial<KubernetesTiming> = {}): KubernetesClusters {
+  static load(
+    settings: KubernetesSettings,
+    log: Logger,
+    timing: Partial<KubernetesTiming> = {},
+    tracing?: Tracing,
+  ): KubernetesClusters {
     const { kubeconfig, contexts, namespaces } = settings;
     const config = kubeconfig === undefined ? readInCluster() : readKubeconfig(kubeconfig);
     const clusters = new Map<string, KubernetesCluster>();
     for (const [name, one] of selectContexts(config, contexts)) {
-      clusters.set(name, new KubernetesCluster(name, one, namespaces, { ...defaultTiming, ...timing }, log));
+      clusters.set(name, new KubernetesCluster(name, one, namespaces, { ...defaultTiming, ...timing }, log, tracing));
     }
     return new KubernetesClusters(clusters);
   }

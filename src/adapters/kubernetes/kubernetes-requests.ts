@@ -9,6 +9,8 @@ import {
 import type { KubeConfig, RequestContext } from '@kubernetes/client-node';
 import { request as send } from 'undici';
 import type { Dispatcher } from 'undici';
+import { inSpan } from '../../domain/tracing.ts';
+import type { Tracing } from '../../domain/tracing.ts';
 import { Credentials } from './credentials.ts';
 import type { Access } from './credentials.ts';
 import { away, credentialsFailed, refusal, unanswered } from './kubernetes-errors.ts';
@@ -34,11 +36,13 @@ export class KubernetesRequests {
   readonly #cluster: string;
   readonly #credentials: Credentials;
   readonly #milliseconds: number;
+  readonly #tracing: Tracing | undefined;
 
   /** `kubeconfig` has the wanted context as its current one. */
-  constructor(cluster: string, kubeconfig: KubeConfig, requestMilliseconds: number) {
+  constructor(cluster: string, kubeconfig: KubeConfig, requestMilliseconds: number, tracing?: Tracing) {
     this.#cluster = cluster;
     this.#milliseconds = requestMilliseconds;
+    this.#tracing = tracing;
     this.#credentials = new Credentials(kubeconfig, requestMilliseconds);
     const configuration = createConfiguration({
       baseServer: new ServerConfiguration(this.#credentials.server, {}),
@@ -137,15 +141,38 @@ export class KubernetesRequests {
 
   async #exchange(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
     let access = await this.#access(outgoing.signal);
-    let response = await this.#send(outgoing, access);
+    let response = await this.#sendInSpan(outgoing, access);
     if (response.statusCode === 401) {
       await response.body.dump();
       this.#credentials.renew(access);
       access = await this.#access(outgoing.signal);
-      response = await this.#send(outgoing, access);
+      response = await this.#sendInSpan(outgoing, access);
     }
     if (response.statusCode >= 200 && response.statusCode < 300) return response;
     throw refusal(this.#cluster, outgoing.method, response.statusCode, await response.body.text());
+  }
+
+  /** A span for each request that is part of a trace, which goes on with it; watches are of none. */
+  #sendInSpan(outgoing: Outgoing, access: Access): Promise<Dispatcher.ResponseData> {
+    const tracing = this.#tracing;
+    if (!tracing?.traceparent || outgoing.isWatch) return this.#send(outgoing, access);
+    const { method, url, headers } = outgoing;
+    const { hostname, pathname } = new URL(url);
+    const attributes = {
+      'http.request.method': method,
+      'server.address': hostname,
+      'url.path': pathname,
+      'k8s.cluster.name': this.#cluster,
+    };
+    return inSpan(tracing, `${method} ${resourceOf(pathname)}`, { kind: 'client', attributes }, async (span) => {
+      const response = await this.#send(
+        { ...outgoing, headers: { ...headers, traceparent: span.traceparent } },
+        access,
+      );
+      span.set({ 'http.response.status_code': response.statusCode });
+      if (response.statusCode >= 400) span.fail(String(response.statusCode));
+      return response;
+    });
   }
 
   #send(outgoing: Outgoing, access: Access): Promise<Dispatcher.ResponseData> {
@@ -188,4 +215,11 @@ export class KubernetesRequests {
       throw unanswered(this.#cluster, error, this.#milliseconds);
     }
   }
+}
+
+/** Of a path of the API its resource, and nothing that names an object: pods/log, deployments. */
+function resourceOf(path: string): string {
+  const [, resource = 'api', subresource] =
+    /^\/apis?(?:\/[^/]+){1,2}?(?:\/namespaces\/[^/]+)?\/(\w+)(?:\/[^/]+(?:\/(\w+))?)?$/.exec(path) ?? [];
+  return subresource === undefined ? resource : `${resource}/${subresource}`;
 }

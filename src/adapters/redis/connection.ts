@@ -1,13 +1,15 @@
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { RedeployError } from '../../domain/errors.ts';
+import type { Tracing } from '../../domain/tracing.ts';
+import { spanCommands } from './command-spans.ts';
 
 /**
  * A connection that fails fast: while Redis is away a command is refused at once instead of waiting for its return,
  * and one that gets no answer is given up.
  */
-export function openRedis(url: string, name: string, log: Logger): Redis {
-  return listening(
+export function openRedis(url: string, name: string, log: Logger, tracing: Tracing | null = null): Redis {
+  const redis = listening(
     new Redis(url, {
       connectionName: name,
       enableOfflineQueue: false,
@@ -18,6 +20,7 @@ export function openRedis(url: string, name: string, log: Logger): Redis {
     }),
     log,
   );
+  return tracing ? spanCommands(redis, tracing) : redis;
 }
 
 /** A connection for subscriptions only: what is asked for while Redis is away stands as soon as it is back. */
