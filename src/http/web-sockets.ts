@@ -9,7 +9,7 @@ import { createContext } from '../graphql/context.ts';
 import { CheckedDocuments, type DocumentLimits } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
-import { Audiences, type SendResult, SharedResults } from '../graphql/shared-results.ts';
+import { Audiences, type SendResult, SharedResults } from '../graphql/audiences.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { GraphqlSpans } from './request-spans.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
