@@ -1,24 +1,20 @@
 import { ConfigError, readConfig } from './settings/config.ts';
 import { createLogger } from './logger.ts';
-import { startService } from './service.ts';
+import { openService } from './service.ts';
 
 /** `npm start`: production. Refuses to start without its settings, and says all of them that are at fault. */
 try {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel, config.webhook ? [config.webhook.secret] : []);
-  const service = await startService(config, log);
+  const service = await openService(config, log);
+  // Every time, not once: a second signal would otherwise end the process on the spot.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
       log.info({ signal }, 'stopping');
-      service.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ err: error }, 'stopped with an error');
-          process.exit(1);
-        },
-      );
+      void service.stop().then(() => process.exit(0));
     });
   }
+  await service.started;
 } catch (error) {
   const text =
     error instanceof ConfigError

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { until } from '../support/wait.ts';
+import { until } from './wait.ts';
 
 const program = join(import.meta.dirname, '../../src/main.ts');
 
