@@ -1,6 +1,6 @@
 import { ConfigError, readConfig } from './settings/config.ts';
 import { createLogger } from './logger.ts';
-import { startService } from './service.ts';
+import { openService } from './service.ts';
 
 /** Not even read where nobody collects traces. */
 async function openTracing(url: string) {
@@ -15,13 +15,14 @@ try {
   const secrets = config.webhook ? [config.webhook.secret] : [];
   const log = createLogger(config.logLevel, secrets, undefined, tracing ? () => tracing.logFields() : undefined);
   tracing?.reportTo(log);
-  const service = await startService(config, log, tracing);
+  const service = await openService(config, log, tracing);
   const stop = async (): Promise<void> => {
     await service.stop();
     await tracing?.close();
   };
+  // Every time, not once: a second signal would otherwise end the process on the spot.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
       log.info({ signal }, 'stopping');
       stop().then(
         () => process.exit(0),
@@ -32,6 +33,7 @@ try {
       );
     });
   }
+  await service.started;
 } catch (error) {
   const text =
     error instanceof ConfigError

@@ -3,12 +3,15 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../src/settings/config.ts';
-import { type Service, startService } from '../src/service.ts';
+import { openService, type Service, startService } from '../src/service.ts';
 import { createTestDatabase } from './support/database.ts';
 import { isListening } from './support/listeners.ts';
+import { MainProcess } from './support/main-process.ts';
+import { Relay } from './support/relay.ts';
 import { watchRollout } from './support/rollout-watch.ts';
 import { ask, openTestServices, type TestServices } from './support/service.ts';
 import { Story } from './support/story.ts';
@@ -32,6 +35,8 @@ const environment = (more: Record<string, string> = {}): Record<string, string> 
   REDIS_URL: services.redisUrl,
   KUBECONFIG: services.cluster.settings.kubeconfig,
   OIDC_ISSUER: services.issuer.url,
+  SHUTDOWN_SECONDS: '8',
+  SHUTDOWN_DELAY_SECONDS: '0',
   ...more,
 });
 
@@ -39,6 +44,20 @@ const start = (more: Record<string, string>): Promise<Service> =>
   startService(readConfig(environment(more)), pino({ level: 'silent' }));
 
 const portOf = ({ url }: { url: string }): number => Number(new URL(url).port);
+
+/** Whether a statement has, or waits for, the table of applications. */
+const waitsForApplications = (granted: boolean) => async () => {
+  const where = `where relation = 'application'::regclass and granted = ?`;
+  return (await services.sql(`select pid from pg_locks ${where}`, [granted]))[0];
+};
+
+/** No loop of a service reads this table: whoever waits for it is a request. */
+async function lockApplications(seconds: number): Promise<Promise<unknown>[]> {
+  const lock = `begin; lock table application in access exclusive mode; select pg_sleep(${seconds}); commit`;
+  const unlocked = services.sql(lock);
+  await until('the table is locked', waitsForApplications(true));
+  return [unlocked];
+}
 
 describe('stop', () => {
   test('ends everything that the service started: the process ends by itself, with clients still connected', async () => {
@@ -66,20 +85,14 @@ describe('stop', () => {
 
   test('answers the requests that are under way, and takes no new ones', async () => {
     const stopping = await services.start();
-    // No loop of a service reads this table: whoever waits for it is the request.
-    const locked = services.sql('begin; lock table application in access exclusive mode; select pg_sleep(1); commit');
-    const isLocked = (granted: boolean) => async () => {
-      const where = `where relation = 'application'::regclass and granted = ?`;
-      return (await services.sql(`select pid from pg_locks ${where}`, [granted]))[0];
-    };
-    await until('the table is locked', isLocked(true));
+    const [unlocked] = await lockApplications(1);
     const answer = ask(stopping, story.tokens.alice, '{ application(name: "abc") { name } }');
-    await until('the request waits', isLocked(false));
+    await until('the request waits', waitsForApplications(false));
     const stopped = stopping.stop();
     await until('nobody listens any more', async () => !(await isListening(portOf(stopping))));
     expect(await answer).toMatchObject({ status: 200, errors: [{ extensions: { code: 'NOT_FOUND' } }] });
     await stopped;
-    await locked;
+    await unlocked;
   });
 
   test('does not wait for clients that never say goodbye', async () => {
@@ -109,6 +122,72 @@ describe('stop', () => {
     expect(((await broken)[0] as Error).message).toMatch(/hang up|ECONNRESET/);
     upgrade.destroy();
   }, 20_000);
+
+  test('is told first: for a while it is not ready, but serves, and ends each connection with its answer', async () => {
+    const stopping = await services.start({ SHUTDOWN_DELAY_SECONDS: '2' });
+    const watcher = await WireClient.open(stopping.subscriptionsUrl);
+    await watcher.signIn(story.tokens.alice);
+    const readyz = new URL('/readyz', stopping.url);
+    expect((await fetch(readyz)).status).toBe(200);
+    const stopped = stopping.stop();
+    const answer = await fetch(readyz);
+    expect([answer.status, answer.headers.get('connection')]).toEqual([503, 'close']);
+    expect(await answer.text()).toContain('[-]shutdown failed: this replica is shutting down\n');
+    expect((await fetch(new URL('/livez', stopping.url))).status).toBe(200);
+    expect((await ask(stopping, story.tokens.alice, '{ viewer { username } }')).status).toBe(200);
+    watcher.send({ type: 'subscribe', id: '1', payload: { query: '{ viewer { username } }' } });
+    await watcher.until(({ type }) => type === 'complete');
+    await stopped;
+    expect(await watcher.closed).toEqual({ code: 1001, reason: 'Going away' });
+  });
+
+  test('closes a WebSocket only when its requests are answered, and takes none that come meanwhile', async () => {
+    const stopping = await services.start();
+    const [unlocked] = await lockApplications(1);
+    const client = await WireClient.open(stopping.subscriptionsUrl);
+    await client.signIn(story.tokens.alice);
+    const subscribe = (id: string, query: string) => client.send({ type: 'subscribe', id, payload: { query } });
+    subscribe('watch', 'subscription { ticketChanged { ticketNo } }');
+    subscribe('first', '{ application(name: "abc") { name } }');
+    await until('the request waits', waitsForApplications(false));
+    const stopped = stopping.stop();
+    await until('nobody listens any more', async () => !(await isListening(portOf(stopping))));
+    subscribe('late', '{ viewer { username } }');
+    expect(await client.closed).toEqual({ code: 1001, reason: 'Going away' });
+    const answered = client.received.filter(({ type }) => type === 'next' || type === 'complete');
+    // A subscription that is completed would not be taken up again elsewhere.
+    expect(answered.map(({ type, id }) => [type, id])).toEqual([
+      ['next', 'first'],
+      ['complete', 'first'],
+    ]);
+    await stopped;
+    await unlocked;
+  });
+
+  test('cuts off what takes longer than it may, and says so', async () => {
+    const warned: string[] = [];
+    const stream = new Writable({ write: (line, _, done) => (warned.push(String(line)), done()) });
+    const stopping = await services.start({ SHUTDOWN_SECONDS: '2' }, pino({ level: 'warn' }, stream));
+    const [unlocked] = await lockApplications(5);
+    const answer = ask(stopping, story.tokens.alice, '{ application(name: "abc") { name } }').catch(String);
+    await until('the request waits', waitsForApplications(false));
+    await stopping.stop();
+    expect(await answer).toBe('TypeError: fetch failed');
+    expect(await waitsForApplications(true)()).toBeDefined();
+    expect(warned.join('')).toContain('requests that took too long were cut off');
+    await unlocked;
+  }, 20_000);
+
+  test('of npm start ends with 0, also when it is asked for again meanwhile', async () => {
+    const { PORT: _, ...env } = environment({ SHUTDOWN_DELAY_SECONDS: '1' });
+    const main = await MainProcess.start(env);
+    const first = main.stop();
+    await until('it is stopping', () => main.lines.some((line) => line.includes('"msg":"stopping"')));
+    expect(await main.stop()).toBe(0);
+    expect(await first).toBe(0);
+    expect(main.lines.at(-1)).toContain('"msg":"stopped"');
+    expect(main.errors).toBe('');
+  });
 
   test('asked for twice, also at once, it is done once', async () => {
     const stopping = await services.start();
@@ -166,10 +245,64 @@ describe('start', () => {
     }
   });
 
-  test('is refused where the database or the kubeconfig is not there', async () => {
-    const nowhere = Object.assign(new URL(services.database.serviceUrl), { port: '1' }).toString();
-    expect(await refusal({ DATABASE_URL: nowhere })).toBeInstanceOf(ConfigError);
+  test('is refused where the role, the database or the kubeconfig is not there', async () => {
+    const other = (part: object) => Object.assign(new URL(services.database.serviceUrl), part).toString();
+    for (const wrong of [{ pathname: '/nowhere' }, { username: 'nobody' }]) {
+      const error = await refusal({ DATABASE_URL: other(wrong) });
+      expect(error).toBeInstanceOf(ConfigError);
+      expect(error.message).toMatch(/^the database cannot be used: /);
+    }
     expect(await refusal({ KUBECONFIG: '/nowhere/kubeconfig' })).toBeInstanceOf(Error);
+  });
+
+  describe('while PostgreSQL is away', () => {
+    const probe = async ({ url }: Service, path: string) => {
+      const response = await fetch(new URL(path, url));
+      return [response.status, await response.text()];
+    };
+    let relay: Relay;
+    let waiting: Service;
+    beforeEach(async () => {
+      const { serviceUrl, ownerUrl } = services.database;
+      relay = await Relay.to(serviceUrl);
+      await relay.close();
+      const through = (url: string) => Object.assign(new URL(url), { port: String(relay.port) }).toString();
+      const env = { DATABASE_URL: through(serviceUrl), DATABASE_MIGRATION_URL: through(ownerUrl) };
+      waiting = await openService(readConfig(environment(env)), pino({ level: 'silent' }));
+      await until('it says that it waits', async () => String(await probe(waiting, '/startupz')).includes('is away'));
+    });
+    afterEach(async () => {
+      await waiting.stop();
+      await relay.close();
+    });
+
+    test('waits, is alive but neither started nor ready, and refuses everybody with UNAVAILABLE', async () => {
+      expect(await probe(waiting, '/livez')).toEqual([200, 'ok\n']);
+      const start = '[-]start failed: PostgreSQL is away\n';
+      expect(await probe(waiting, '/startupz')).toEqual([503, `${start}startupz check failed\n`]);
+      expect(await probe(waiting, '/readyz')).toEqual([503, expect.stringContaining(start)]);
+      const refused = { message: 'the service is starting', extensions: { code: 'UNAVAILABLE' } };
+      const answer = await ask(waiting, story.tokens.alice, '{ viewer { username } }');
+      expect(answer).toMatchObject({ status: 503, errors: [refused] });
+      const rest = new URL('/v1/applications/web/redeploy', waiting.url);
+      expect((await fetch(rest, { method: 'POST' })).status).toBe(503);
+      const client = await WireClient.open(waiting.subscriptionsUrl);
+      client.send({ type: 'connection_init', payload: { authorization: `Bearer ${story.tokens.alice}` } });
+      expect(await client.closed).toEqual({ code: 1013, reason: 'the service is starting' });
+    });
+
+    test('begins to serve by itself when it is back', async () => {
+      await relay.serve();
+      await waiting.started;
+      expect(await probe(waiting, '/readyz')).toEqual([200, 'ok\n']);
+      expect((await ask(waiting, story.tokens.alice, '{ viewer { username } }')).status).toBe(200);
+    });
+
+    test('can be stopped', async () => {
+      await waiting.stop();
+      await waiting.started;
+      expect(await isListening(portOf(waiting))).toBe(false);
+    });
   });
 
   test('is refused where the key of its seals or the file of their checkpoints cannot be used', async () => {

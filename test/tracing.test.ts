@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createClient, type SubscribePayload } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { MainProcess } from './hostile/main-process.ts';
+import { MainProcess } from './support/main-process.ts';
 import { openTestServices, type TestServices } from './support/service.ts';
 import { type CollectedSpan, SpanCollector } from './support/span-collector.ts';
 import { redeploy, Story } from './support/story.ts';
@@ -28,8 +28,7 @@ const settings = (): Record<string, string> => ({
   NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
 });
 const startTraced = () => MainProcess.start({ ...settings(), OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
-const storyAt = ({ url, subscriptionsUrl }: MainProcess) =>
-  Story.open(services, { url, subscriptionsUrl, metricsUrl: null, stop: async () => undefined });
+const storyAt = ({ url, subscriptionsUrl }: MainProcess) => Story.open(services, { url, subscriptionsUrl });
 
 /** Asks as alice, in a trace that the client has begun. */
 async function askInTrace({ url }: MainProcess, query: string, variables: object, traceparent: string): Promise<void> {

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type DocumentNode, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
-import { WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
+import { RedeployError } from '../domain/errors.ts';
 import type { SignIn, VerifySignIn } from '../domain/sign-in.ts';
 import { isEndpoint } from './endpoints.ts';
 import { defaultEdge, type EdgeSettings } from './edge-settings.ts';
@@ -15,7 +16,7 @@ import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
 import { GraphqlMeasures } from './graphql-measures.ts';
-import { answerHealth } from './health.ts';
+import { answerHealth, type Health } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import { pathOf } from '../rest/requests.ts';
@@ -30,16 +31,19 @@ const endpoint = '/graphql';
 const noEndpoint = '\n';
 /** Larger than any document that makes sense here. */
 const longestMessageBytes = 256 * 1024;
-/** How long requests under way, and sockets that do not answer the close frame, are waited for at the end. */
-const finishWithinMs = 5_000;
+/** How long a socket that does not answer the close frame is waited for. */
+const closeTimeout = 5_000;
 
 export type App = {
   /** Not yet listening. */
   server: Server;
   /** What is open here. */
   connections: OpenConnections;
-  /** Ends every subscription so that clients subscribe again elsewhere, then every connection. */
-  close: () => Promise<void>;
+  /**
+   * Takes no new connections, answers what is under way, and ends every subscription so that clients subscribe again
+   * elsewhere. What is not done by then is cut off.
+   */
+  close: (withinMs: number) => Promise<void>;
 };
 
 /** What Yoga hands on of the request as Node has it. */
@@ -50,12 +54,13 @@ export function createApp(
   desk: Desk,
   live: Live,
   verifySignIn: VerifySignIn,
+  health: Health,
   graphiql: GraphiqlSettings | null = null,
   edge: EdgeSettings = defaultEdge,
 ): App {
   const mask = maskErrors(desk.log);
   const addressOf = clientAddresses(edge.trustedProxies);
-  const signIn = signInOf(verifySignIn, addressOf, desk.log);
+  const signIn = signInOf(onceStarted(verifySignIn, health), addressOf, desk.log);
   const signIns = new WeakMap<Request, SignIn>();
   const connections = new OpenConnections(edge.connections);
   const measures = new GraphqlMeasures(desk.measurements);
@@ -86,8 +91,10 @@ export function createApp(
   const page = graphiql && graphiqlPage(graphiql, desk.log);
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     logRequest(desk.log, addressOf, request, response);
+    // The next request of a kept-alive connection belongs elsewhere.
+    if (health.isGoingAway) response.setHeader('connection', 'close');
     if (keepBrowsersSafe(request, response, edge.corsOrigins)) return;
-    if (answerHealth(request, response)) return;
+    if (answerHealth(health, request, response)) return;
     if (isForRest(request)) void rest(request, response);
     else if (!isAddressable(request)) response.writeHead(400).end();
     else if (!isEndpoint(pathOf(request))) response.writeHead(404).end();
@@ -98,15 +105,18 @@ export function createApp(
     if (desk.tracing) answerInSpan(desk.tracing, request, response, answer);
     else answer(request, response);
   });
-  const sockets = new WebSocketServer({
+  // Its types do not know closeTimeout yet.
+  const socketOptions: ServerOptions & { closeTimeout: number } = {
     server,
     path: endpoint,
     maxPayload: longestMessageBytes,
     perMessageDeflate: false,
+    closeTimeout,
     verifyClient: ({ req }, take) => take(mayOpenSocket(req.headers.origin, req.headers.host, edge.corsOrigins), 403),
-  });
+  };
+  const sockets = new WebSocketServer(socketOptions);
   sockets.on('connection', (socket, request) => logConnection(desk.log, addressOf, request, socket));
-  serveWebSockets(
+  const goAway = serveWebSockets(
     sockets,
     webSocketOptions({ desk, live, signIn, mask, connections, measures, spans, documents: edge.documents }),
     desk.log,
@@ -114,15 +124,16 @@ export function createApp(
   return {
     server,
     connections,
-    close: async () => {
+    close: async (withinMs) => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A kept-alive connection whose last answer went out after `close` counts as open until somebody ends it.
       const idle = setInterval(() => server.closeIdleConnections(), 50);
       const patience = setTimeout(() => {
+        desk.log.warn({ withinMs }, 'requests that took too long were cut off');
         for (const socket of sockets.clients) socket.terminate();
         server.closeAllConnections();
-      }, finishWithinMs);
-      for (const socket of sockets.clients) socket.close(1001, 'Going away');
+      }, withinMs);
+      goAway();
       streams.endAll();
       sockets.close();
       await closed;
@@ -131,6 +142,14 @@ export function createApp(
     },
   };
 }
+
+/** Before it has what it needs a replica refuses everybody, in the words of each protocol. */
+const onceStarted =
+  (verifySignIn: VerifySignIn, health: Health): VerifySignIn =>
+  async (authorization) => {
+    if (health.isStarted) return verifySignIn(authorization);
+    throw new RedeployError('UNAVAILABLE', 'the service is starting', { advice: 'Try again.' });
+  };
 
 /** Yoga makes one URL of the two, and answers with a stack trace where they make none. */
 const isAddressable = ({ headers: { host = 'localhost' }, url = '' }: IncomingMessage): boolean =>

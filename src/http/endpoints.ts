@@ -2,6 +2,8 @@
 export const endpoints = {
   '/graphql': 'anyone who is signed in; the page of GraphiQL, where it is shown, anyone',
   '/livez': 'anyone',
+  '/readyz': 'anyone',
+  '/startupz': 'anyone',
   '/v1': 'anyone who is signed in; what is below it says for whom it is',
 } as const;
 

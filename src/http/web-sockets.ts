@@ -27,6 +27,8 @@ type Connection = {
   leave?: Release;
   /** By the payload that asked: an id is free again before its subscription has ended. */
   subscriptions: Map<object, Release>;
+  /** Payloads of queries and mutations under way. */
+  requests: Set<object>;
 };
 type Options = ServerOptions<Record<string, unknown>, Connection>;
 
@@ -35,10 +37,17 @@ const pingMs = 12_000;
 
 /**
  * Serves graphql-ws's protocol on a WebSocket server. Not with its own adapter for ws, which writes whatever a
- * client does wrong to stderr with a stack.
+ * client does wrong to stderr with a stack. What it returns makes every client go on elsewhere: a subscription is never
+ * completed before its time, and no connection closed before its requests are answered, for a client would send
+ * a mutation without an answer again.
  */
-export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): void {
+export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): () => void {
   const protocol = makeServer(options);
+  const connections = new Set<Connection>();
+  let isGoingAway = false;
+  const goAway = ({ socket, requests }: Connection): void => {
+    if (requests.size === 0) socket.close(1001, 'Going away');
+  };
   sockets.options.handleProtocols = handleProtocols;
   // The HTTP server's own errors come here too, a taken port say: whoever listens on it handles them.
   sockets.on('error', () => undefined);
@@ -46,6 +55,9 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
     const pings = keepAlive(socket);
+    const connection: Connection = { socket, request, subscriptions: new Map(), requests: new Set() };
+    connections.add(connection);
+    if (isGoingAway) goAway(connection);
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -58,21 +70,28 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
         close: (code, reason = '') => closeWith(socket, code, reason),
         onMessage: (take) =>
           socket.on('message', (data: Buffer) => {
-            take(data.toString()).catch((error: unknown) => {
+            // the client asks elsewhere, once it is told
+            const taken = take(data.toString()).catch((error: unknown) => {
               if (!isOpen(socket)) return;
               if (isOfServers(error)) return closeWith(socket, CloseCode.BadRequest, error.message);
               log.warn({ err: error }, 'WebSocket message not handled');
               socket.close(CloseCode.InternalServerError, 'Internal server error');
             });
+            void taken.then(() => isGoingAway && goAway(connection));
           }),
       },
-      { socket, request, subscriptions: new Map() },
+      connection,
     );
     socket.once('close', (code, reason) => {
       clearInterval(pings);
+      connections.delete(connection);
       closed(code, reason.toString()).catch((error: unknown) => log.error({ err: error }, 'WebSocket not cleaned up'));
     });
   });
+  return () => {
+    isGoingAway = true;
+    for (const connection of connections) goAway(connection);
+  };
 }
 
 /** graphql-ws throws over a client's message of a type that only servers send. */
@@ -117,6 +136,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
   const release = (extra: Connection, payload: object): void => {
     extra.subscriptions.get(payload)?.();
     extra.subscriptions.delete(payload);
+    extra.requests.delete(payload);
     waitForSubscription(extra);
   };
   return {
@@ -165,7 +185,10 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
         } catch (error) {
           return [mask(error)];
         }
-      } else waitForSubscription(extra);
+      } else {
+        extra.requests.add(payload);
+        waitForSubscription(extra);
+      }
       measures.accept(payload, document, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
       spans?.accept(contextValue, payload.extensions, extra.request.headers);

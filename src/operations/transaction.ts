@@ -113,9 +113,10 @@ async function reachingDatabase<T>(
 const isNulInText = (error: unknown): boolean =>
   error instanceof DriverException && error.code === '08P01' && error.message.endsWith('invalid message format');
 
-const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|08|57P0|25P03|55P03)/;
+const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|53300|57P0|25P03|55P03)/;
 
-function isDatabaseAway(error: unknown): boolean {
+/** Not that it refuses: that it cannot be asked just now. */
+export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof RedeployError) return false;
   const code = 'code' in error ? String(error.code) : '';
   return (

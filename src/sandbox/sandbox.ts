@@ -86,6 +86,7 @@ export async function startSandbox(
       AUDIT_SEAL_SECONDS: '5',
       AUDIT_CHECKPOINT_FILE: join(folder, 'checkpoints.ndjson'),
       GRAPHIQL: 'true',
+      SHUTDOWN_DELAY_SECONDS: '0',
       LOG_LEVEL: env['LOG_LEVEL'] ?? 'warn',
     });
     const personas = await personaTokens(issuer);

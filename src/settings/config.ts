@@ -24,6 +24,8 @@ export type Config = {
   /** Approval policies; null for the built-in ones alone. */
   policyFile: string | null;
   logLevel: string;
+  /** From the signal to the end, of which it goes on serving for the delay. */
+  shutdown: { seconds: number; delaySeconds: number };
   /** Null where GraphiQL is not served. */
   graphiql: GraphiqlSettings | null;
   limits: Limits;
@@ -108,6 +110,8 @@ const settingsAlone = z.object({
   METRICS_HOST: z.string().default('127.0.0.1'),
   METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   METRICS_LABEL_VALUES: wholeNumber(1, 200),
+  SHUTDOWN_SECONDS: wholeNumber(1, 30),
+  SHUTDOWN_DELAY_SECONDS: wholeNumber(0, 5),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   GRAPHIQL: z.enum(['true', 'false']).default('false'),
   INTROSPECTION: z.enum(['true', 'false']).optional(),
@@ -169,6 +173,11 @@ const environment = settingsAlone
     message: 'must begin with https:// unless it is on loopback or WEBHOOK_ALLOW_HTTP is true',
     when: () => true,
   })
+  .refine(({ SHUTDOWN_SECONDS, SHUTDOWN_DELAY_SECONDS }) => !(SHUTDOWN_DELAY_SECONDS >= SHUTDOWN_SECONDS), {
+    path: ['SHUTDOWN_DELAY_SECONDS'],
+    message: 'must be less than SHUTDOWN_SECONDS',
+    when: () => true,
+  })
   .refine(({ METRICS_PORT, PORT }) => !METRICS_PORT || METRICS_PORT !== PORT, {
     path: ['METRICS_PORT'],
     message: 'must differ from PORT, which is open to clients',
@@ -213,6 +222,7 @@ export function readConfig(env: Environment): Config {
     applicationsFile: settings.APPLICATIONS_FILE ?? null,
     policyFile: settings.POLICY_FILE ?? null,
     logLevel: settings.LOG_LEVEL,
+    shutdown: { seconds: settings.SHUTDOWN_SECONDS, delaySeconds: settings.SHUTDOWN_DELAY_SECONDS },
     graphiql: settings.GRAPHIQL === 'true' ? { people: [] } : null,
     limits: {
       tokenHours: settings.TOKEN_HOURS,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Image, buildImage, filesOf, nodeIn, productionPackages, sizeOf } from '../support/image.ts';
-import { MainProcess, type Program } from '../hostile/main-process.ts';
+import { MainProcess, type Program } from '../support/main-process.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ask, openTestServices, type TestServices } from '../support/service.ts';
 

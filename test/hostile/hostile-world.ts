@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { openTestServices, type TestServices } from '../support/service.ts';
 import { until } from '../support/wait.ts';
 import { approve, type Placed, reject, Story } from '../support/story.ts';
-import { MainProcess } from './main-process.ts';
+import { MainProcess } from '../support/main-process.ts';
 
 /** So few that whoever has left some open cannot have all of them again. */
 export const subscriptionsPerUser = 20;
@@ -58,11 +58,12 @@ export class HostileWorld {
       KUBECONFIG: services.cluster.settings.kubeconfig,
       OIDC_ISSUER: services.issuer.url,
       LOG_LEVEL: 'trace',
+      SHUTDOWN_DELAY_SECONDS: '0',
       SUBSCRIPTIONS_PER_USER: String(subscriptionsPerUser),
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     });
     const { url, subscriptionsUrl } = service;
-    const story = await Story.open(services, { url, subscriptionsUrl, metricsUrl: null, stop: async () => undefined });
+    const story = await Story.open(services, { url, subscriptionsUrl });
     return new HostileWorld(services, { service, redis, story, place: await furnish(services, story) });
   }
 

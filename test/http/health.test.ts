@@ -18,9 +18,18 @@ const get = async (path: string, init: RequestInit = {}) => {
 
 test('GET /livez says that the process is up, without a sign-in and whatever the sign-in is', async () => {
   expect(await get('/livez')).toEqual({ status: 200, text: 'ok\n' });
-  expect(await get('/livez?verbose')).toEqual({ status: 200, text: 'ok\n' });
+  expect(await get('/livez?verbose')).toEqual({ status: 200, text: '[+]ping ok\nlivez check passed\n' });
   expect(await get('/livez', { headers: { authorization: 'Bearer nonsense' } })).toEqual({ status: 200, text: 'ok\n' });
   expect(await get('/livez', { method: 'HEAD' })).toEqual({ status: 200, text: '' });
+});
+
+test('GET /readyz and /startupz say that it serves; ?verbose tells of each part', async () => {
+  expect(await get('/readyz')).toEqual({ status: 200, text: 'ok\n' });
+  expect(await get('/startupz')).toEqual({ status: 200, text: 'ok\n' });
+  expect(await get('/startupz?verbose')).toEqual({ status: 200, text: '[+]start ok\nstartupz check passed\n' });
+  const parts = ['postgresql', 'redis', 'issuer-keys', 'cluster-1', 'start', 'shutdown'];
+  const lines = [...parts.map((part) => `[+]${part} ok`), 'readyz check passed', ''];
+  expect(await get('/readyz?verbose')).toEqual({ status: 200, text: lines.join('\n') });
 });
 
 test('GET /livez answers also while the issuer is away', async () => {
@@ -29,12 +38,21 @@ test('GET /livez answers also while the issuer is away', async () => {
   await alone.stop();
 });
 
-test.for(['/', '/livez/', '/livez/x', '/graphql/x', '/graphql/livez', '/metrics', '/.env', '/health', '/x/health'])(
-  '%s is nothing, and is 404',
-  async (path) => expect((await get(path)).status).toBe(404),
-);
+test.for([
+  '/',
+  '/livez/',
+  '/livez/x',
+  '/readyz/',
+  '/startupz/x',
+  '/graphql/x',
+  '/graphql/livez',
+  '/metrics',
+  '/.env',
+  '/health',
+  '/x/health',
+])('%s is nothing, and is 404', async (path) => expect((await get(path)).status).toBe(404));
 
-test.for(['/graphql?x=/livez', '/graphql?x=/health', '/graphql?x=/healthz', '/v1/livez'])(
+test.for(['/graphql?x=/livez', '/graphql?x=/health', '/graphql?x=/readyz', '/v1/livez'])(
   '%s is no health check: without a sign-in it is 401',
   async (path) => expect((await get(path)).status).toBe(401),
 );

@@ -221,4 +221,6 @@ export const subjects: Record<string, Subject> = {
   ),
   '/graphql by WebSocket': { answer: overWebSocket({ query: '{ viewer { username } }' }) },
   '/livez': { answer: http('GET', '/livez') },
+  '/readyz': { answer: http('GET', '/readyz') },
+  '/startupz': { answer: http('GET', '/startupz') },
 };

@@ -8,6 +8,7 @@ import { Live } from '../../src/graphql/live.ts';
 import type { LiveRollouts } from '../../src/graphql/live-rollouts.ts';
 import type { LiveTickets } from '../../src/graphql/live-tickets.ts';
 import type { EdgeSettings } from '../../src/http/edge-settings.ts';
+import { Health } from '../../src/http/health.ts';
 import type { Limits } from '../../src/operations/dependencies.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { alice, authorizedTicket, deployApplication, type Replica, type TestWorld } from './desk.ts';
@@ -45,7 +46,9 @@ export async function openLiveReplica(
   const { lookMs, follows = false, redisUrl = world.redisUrl, limits = {}, verifySignIn = signInByName } = options;
   const replica = await world.openReplica({ follows, redisUrl, limits });
   const live = new Live(replica.desk);
-  const { server, close } = createApp(replica.desk, live, verifySignIn, null, options.edge);
+  const health = new Health([], replica.desk.log);
+  health.begin();
+  const { server, close } = createApp(replica.desk, live, verifySignIn, health, null, options.edge);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const running = new AbortController();
   const looking = live.run(running.signal, lookMs);
@@ -59,7 +62,7 @@ export async function openLiveReplica(
     url: `http://${address}/graphql`,
     subscriptionsUrl: `ws://${address}/graphql`,
     stop: async () => {
-      await close();
+      await close(5_000);
       running.abort();
       await looking;
       await replica.stop();

@@ -50,6 +50,8 @@ export async function openTestServices(options: { readyMilliseconds?: number } =
         REDIS_URL: redisUrl,
         KUBECONFIG: cluster.settings.kubeconfig,
         OIDC_ISSUER: issuer.url,
+        SHUTDOWN_SECONDS: '8',
+        SHUTDOWN_DELAY_SECONDS: '0',
         REDEPLOYS_PER_MINUTE: '1000',
         REDEPLOYS_PER_HOUR: '1000',
         REDEPLOYS_PER_USER_PER_MINUTE: '1000',

@@ -17,19 +17,21 @@ export type Name = keyof typeof roles;
 
 export type Placed = { applicationName: string; namespace: string; deploymentName: string };
 
+type Serving = Pick<Service, 'url' | 'subscriptionsUrl'>;
+
 /** The people of a story, who speak GraphQL to one service. */
 export class Story {
-  readonly service: Service;
+  readonly service: Serving;
   readonly tokens: Record<Name, string>;
   private readonly services: TestServices;
 
-  private constructor(services: TestServices, service: Service, tokens: Record<Name, string>) {
+  private constructor(services: TestServices, service: Serving, tokens: Record<Name, string>) {
     this.services = services;
     this.service = service;
     this.tokens = tokens;
   }
 
-  static async open(services: TestServices, service: Service): Promise<Story> {
+  static async open(services: TestServices, service: Serving): Promise<Story> {
     const signed = Object.entries(roles).map(async ([name, has]) => [name, await services.signIn(name, ...has)]);
     return new Story(services, service, Object.fromEntries(await Promise.all(signed)) as Record<Name, string>);
   }

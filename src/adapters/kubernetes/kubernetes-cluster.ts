@@ -179,6 +179,29 @@ export class KubernetesCluster implements Cluster {
     return longest ? { milliseconds: performance.now() - longest.since, message: longest.message } : null;
   }
 
+  /** Everything that is followed has been listed once. */
+  get isListed(): boolean {
+    return [...this.#caches.values()].every(({ isFilled }) => isFilled);
+  }
+
+  /** The longest of all namespaces. */
+  get longestOutage(): ReturnType<Cluster['outage']> {
+    const outages = [...this.#caches.keys()].flatMap((namespace) => this.outage(namespace) ?? []);
+    return outages.toSorted((one, other) => other.milliseconds - one.milliseconds)[0] ?? null;
+  }
+
+  /** Resolves once that is so. */
+  listed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.isListed) return resolve();
+      const end = this.onChange(() => {
+        if (!this.isListed) return;
+        end();
+        resolve();
+      });
+    });
+  }
+
   /** How often each watch broke off since the start, and for how long the worst of each brings nothing by now. */
   get watchStates(): WatchState[] {
     return [...Map.groupBy(this.#watches, ({ resource }) => resource)].map(([resource, watches]) => ({

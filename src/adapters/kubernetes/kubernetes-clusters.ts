@@ -54,6 +54,11 @@ export class KubernetesClusters implements Clusters {
     return this.#clusters.get(name);
   }
 
+  /** In the order of the settings. */
+  get all(): readonly KubernetesCluster[] {
+    return [...this.#clusters.values()];
+  }
+
   /** Of every watch that was begun. */
   get watchStates(): ({ cluster: string } & WatchState)[] {
     return [...this.#clusters].flatMap(([cluster, one]) => one.watchStates.map((state) => ({ cluster, ...state })));
@@ -61,6 +66,6 @@ export class KubernetesClusters implements Clusters {
 
   /** Watches every cluster until the signal is aborted; resolves when all their sockets and timers are ended. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#clusters.values()].map((cluster) => cluster.run(signal)));
+    await Promise.all(this.all.map((cluster) => cluster.run(signal)));
   }
 }

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { RedeployError } from '../../domain/errors.ts';
 import { type Actor, type Role, roles } from '../../domain/person.ts';
@@ -18,11 +18,21 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 
 const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 
-/** Verifies bearer JWTs against the keys that the issuer's discovery document names; keys rotate without a restart. */
-export function oidcSignIn(settings: OidcSettings): VerifySignIn {
-  let keys: Promise<JWTVerifyGetKey> | undefined;
+type Keys = ReturnType<typeof createRemoteJWKSet>;
 
-  function findKeys(): Promise<JWTVerifyGetKey> {
+export type OidcSignIn = VerifySignIn & {
+  /** Has the issuer's keys or gets them; throws where it cannot. */
+  reachKeys: () => Promise<void>;
+  /** Whether it ever had them. */
+  hadKeys: () => boolean;
+};
+
+/** Verifies bearer JWTs against the keys that the issuer's discovery document names; keys rotate without a restart. */
+export function oidcSignIn(settings: OidcSettings): OidcSignIn {
+  let keys: Promise<Keys> | undefined;
+  let hadKeys = false;
+
+  function findKeys(): Promise<Keys> {
     keys ??= discoverKeys(settings.issuer).catch((error: unknown) => {
       keys = undefined; // the next request asks again
       throw error;
@@ -30,7 +40,13 @@ export function oidcSignIn(settings: OidcSettings): VerifySignIn {
     return keys;
   }
 
-  return async (authorization) => {
+  async function reachKeys(): Promise<void> {
+    const known = await findKeys();
+    if (!known.fresh) await known.reload();
+    hadKeys = true;
+  }
+
+  const verify: VerifySignIn = async (authorization) => {
     const [, token] = /^Bearer ([^\s]+)$/i.exec(authorization?.trim() ?? '') ?? [];
     if (!token) throw unauthenticated('sign in: send "Authorization: Bearer <JWT>"');
     try {
@@ -41,6 +57,7 @@ export function oidcSignIn(settings: OidcSettings): VerifySignIn {
         clockTolerance: 30,
         requiredClaims: ['sub', 'exp'],
       });
+      hadKeys = true;
       return { actor: actorOf(payload, settings), expiresAt: new Date(payload.exp! * 1000) };
     } catch (error) {
       if (error instanceof RedeployError) throw error;
@@ -55,6 +72,7 @@ export function oidcSignIn(settings: OidcSettings): VerifySignIn {
       );
     }
   };
+  return Object.assign(verify, { reachKeys, hadKeys: () => hadKeys });
 }
 
 /** A plain JOSEError is about the key set's HTTP answer, as two of its subclasses are; the others are about the token. */
@@ -62,7 +80,7 @@ const isAboutToken = (error: errors.JOSEError): boolean =>
   error.constructor !== errors.JOSEError &&
   !(error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid);
 
-async function discoverKeys(issuer: string): Promise<JWTVerifyGetKey> {
+async function discoverKeys(issuer: string): Promise<Keys> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: 'error' });
   if (!response.ok) throw new Error(`the issuer's discovery document answers ${response.status}`);

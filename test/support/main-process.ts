@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { until } from '../support/wait.ts';
+import { until } from './wait.ts';
 
 /** The program, where it stands, and whom it runs as. */
 export type Program = { file: string; args: string[]; cwd?: string; uid?: number; gid?: number };
