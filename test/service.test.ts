@@ -233,7 +233,7 @@ describe('start', () => {
     const bare = await createTestDatabase({ bare: true });
     const error = await refusal({ DATABASE_URL: bare.serviceUrl });
     expect(error).toBeInstanceOf(ConfigError);
-    expect(error.message).toMatch(/^the database lacks \d+ migrations?: set DATABASE_MIGRATION_URL/);
+    expect(error.message).toMatch(/^the database lacks \d+ migrations: npm run migrate, or set DATABASE_MIGRATION_URL/);
     await bare.drop();
   });
 
