@@ -20,8 +20,8 @@ const rooms: Record<string, readonly string[]> = {
   settings: ['domain', 'operations', 'adapters', 'graphiql', 'http', 'metrics'],
   service: ['domain', 'operations', 'graphql', 'adapters', 'settings', 'http', 'metrics'],
   main: ['settings', 'logger', 'service'],
-  'verify-audit': ['domain', 'operations', 'adapters'],
-  'prune-audit': ['operations', 'adapters'],
+  'verify-audit': ['domain', 'operations', 'adapters', 'settings'],
+  'prune-audit': ['operations', 'adapters', 'settings'],
   sandbox: ['settings', 'logger', 'service', 'documents'],
 };
 
