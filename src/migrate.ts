@@ -1,5 +1,5 @@
 import { migrate } from './adapters/database/migrate.ts';
-import { withSecrets } from './settings/secret-files.ts';
+import { readSecret } from './settings/secret-files.ts';
 
 const usage = `npm run migrate
 
@@ -9,7 +9,8 @@ Both may stand in files that DATABASE_MIGRATION_URL_FILE and DATABASE_URL_FILE n
 `;
 
 async function main(): Promise<number> {
-  const { DATABASE_MIGRATION_URL: ownerUrl, DATABASE_URL: serviceUrl } = withSecrets(process.env);
+  const ownerUrl = readSecret(process.env, 'DATABASE_MIGRATION_URL');
+  const serviceUrl = readSecret(process.env, 'DATABASE_URL');
   if (!ownerUrl || !serviceUrl) {
     process.stderr.write(usage);
     return 2;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { openDatabase } from './adapters/database/database.ts';
 import { loadTrust } from './adapters/file/trust-files.ts';
 import { pruneAudit } from './operations/audit-pruning.ts';
-import { withSecrets } from './settings/secret-files.ts';
+import { readSecret } from './settings/secret-files.ts';
 
 const usage = `npm run prune-audit -- --before INSTANT --checkpoints FILE --reason TEXT [--public-key FILE]
 
@@ -22,7 +22,7 @@ async function main(): Promise<number> {
       'public-key': { type: 'string', multiple: true, default: [] },
     },
   });
-  const url = withSecrets(process.env)['DATABASE_MIGRATION_URL'];
+  const url = readSecret(process.env, 'DATABASE_MIGRATION_URL');
   const before = new Date(values.before ?? '');
   const reason = values.reason?.trim() ?? '';
   if (url === undefined || Number.isNaN(before.getTime()) || reason === '' || values.checkpoints.length === 0) {

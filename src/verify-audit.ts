@@ -4,7 +4,7 @@ import { verifyExport } from './adapters/file/record-export.ts';
 import { loadTrust } from './adapters/file/trust-files.ts';
 import type { Trust, Verification } from './domain/audit-verification.ts';
 import { verifyStored } from './operations/audit-verification.ts';
-import { withSecrets } from './settings/secret-files.ts';
+import { readSecret } from './settings/secret-files.ts';
 
 const usage = `npm run verify-audit -- [options]
 
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
       help: { type: 'boolean', default: false },
     },
   });
-  const url = withSecrets(process.env)['DATABASE_URL'];
+  const url = readSecret(process.env, 'DATABASE_URL');
   if (values.help || (values.export === undefined && url === undefined)) {
     say(usage);
     return values.help ? 0 : 2;

@@ -70,7 +70,7 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
         close: (code, reason = '') => closeWith(socket, code, reason),
         onMessage: (take) =>
           socket.on('message', (data: Buffer) => {
-            // the client asks elsewhere, once it is told
+            if (isGoingAway) return; // the client asks elsewhere, once it is told
             const taken = take(data.toString()).catch((error: unknown) => {
               if (!isOpen(socket)) return;
               if (isOfServers(error)) return closeWith(socket, CloseCode.BadRequest, error.message);

@@ -1,41 +1,41 @@
 import { readFileSync } from 'node:fs';
 
-/** Settings that are secrets: NAME_FILE names a file that holds the value of NAME, as a mounted Secret does. */
-const secretSettings = [
-  'DATABASE_URL',
-  'DATABASE_MIGRATION_URL',
-  'REDIS_URL',
-  'WEBHOOK_URL',
-  'WEBHOOK_SECRET',
-] as const;
-
 export type Environment = Readonly<Record<string, string | undefined>>;
+export type Fault = { name: string; message: string };
 
-/** The environment with what its secret files hold, and what is wrong with them by the setting's name. */
-export function readSecretFiles(env: Environment): { env: Environment; faults: string[] } {
-  const read: Record<string, string> = {};
-  const faults: string[] = [];
-  for (const name of secretSettings) {
-    const file = env[`${name}_FILE`]?.trim();
-    if (!file) continue;
-    if (env[name]?.trim()) {
-      faults.push(`${name} and ${name}_FILE are both set`);
+/**
+ * The environment with the secrets that stand in files, `NAME_FILE` for NAME, as a mounted Secret has them. No fault tells
+ * what a file holds. An empty value counts as none.
+ */
+export function readSecretFiles(
+  env: Environment,
+  secrets: readonly string[],
+): { given: Record<string, string>; faults: Fault[] } {
+  const given: Record<string, string> = {};
+  const faults: Fault[] = [];
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && value.trim() !== '') given[name] = value;
+  for (const name of secrets) {
+    const fileName = `${name}_FILE`;
+    const path = given[fileName];
+    if (path === undefined) continue;
+    if (given[name] !== undefined) {
+      faults.push({ name: fileName, message: `is set, and so is ${name}: set one of them` });
       continue;
     }
     try {
-      read[name] = readFileSync(file, 'utf8').trim();
+      const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+      if (secret.trim() === '') faults.push({ name: fileName, message: 'names a file that is empty' });
+      given[name] = secret;
     } catch (error) {
-      faults.push(`${name}_FILE ${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
-      continue;
+      faults.push({ name: fileName, message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` });
     }
-    if (read[name] === '') faults.push(`${name}_FILE ${file} is empty`);
   }
-  return { env: { ...env, ...read }, faults };
+  return { given, faults };
 }
 
-/** For the commands that need few settings. Throws an error that names every fault. */
-export function withSecrets(env: Environment): Environment {
-  const { env: whole, faults } = readSecretFiles(env);
-  if (faults.length > 0) throw new Error(faults.join('\n'));
-  return whole;
+/** For the commands that need one secret and nothing else. Throws where its file cannot be used. */
+export function readSecret(env: Environment, name: string): string | undefined {
+  const { given, faults } = readSecretFiles(env, [name]);
+  if (faults.length > 0) throw new Error(faults.map((fault) => `${fault.name} ${fault.message}`).join('\n'));
+  return given[name];
 }

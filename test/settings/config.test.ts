@@ -196,8 +196,25 @@ test('no fault repeats the value: it may hold a password', () => {
   expect(faults.join('\n')).not.toContain('db.test');
 });
 
-test('what the environment holds besides is none of its business', () => {
-  expect(readConfig({ ...enough, PATH: '/bin', HOME: undefined })).toEqual(readConfig(enough));
+describe('settings that contradict each other are refused by name', () => {
+  test.for([
+    [
+      { SHUTDOWN_SECONDS: '5', SHUTDOWN_DELAY_SECONDS: '5' },
+      'SHUTDOWN_DELAY_SECONDS must be less than SHUTDOWN_SECONDS',
+    ],
+    [{ SHUTDOWN_SECONDS: '3' }, 'SHUTDOWN_DELAY_SECONDS must be less than SHUTDOWN_SECONDS'],
+    [{ KUBE_CONTEXTS: 'main' }, 'KUBE_CONTEXTS names contexts of KUBECONFIG, which is not set'],
+    [
+      {
+        TOKEN_HOURS: '0.25',
+        WEBHOOK_URL: 'https://hooks.test',
+        WEBHOOK_SECRET: 'x'.repeat(32),
+      },
+      'TOKEN_EXPIRES_SOON_MINUTES must be less than TOKEN_HOURS',
+    ],
+  ] as [Record<string, string>, string][])('%j', ([settings, fault]) => {
+    expect(faultsOf({ ...enough, ...settings })).toEqual([fault]);
+  });
 });
 
 describe('traces', () => {
