@@ -128,6 +128,7 @@ describe('a redeploy is one trace', () => {
       `${mutation} > INSERT audit_record`,
       `${mutation} > COMMIT`,
       `${mutation} > GET`,
+      `${mutation} > POST selfsubjectaccessreviews`,
       `${mutation} > GET deployments`,
       `${mutation} > PUBLISH`,
       `${mutation} > rollout`,

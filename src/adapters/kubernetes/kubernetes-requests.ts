@@ -220,6 +220,6 @@ export class KubernetesRequests {
 /** Of a path of the API its resource, and nothing that names an object: pods/log, deployments. */
 function resourceOf(path: string): string {
   const [, resource = 'api', subresource] =
-    /^\/apis?(?:\/[^/]+){1,2}?(?:\/namespaces\/[^/]+)?\/(\w+)(?:\/[^/]+(?:\/(\w+))?)?$/.exec(path) ?? [];
+    /^\/(?:api|apis\/[^/]+)\/[^/]+(?:\/namespaces\/[^/]+)?\/(\w+)(?:\/[^/]+(?:\/(\w+))?)?$/.exec(path) ?? [];
   return subresource === undefined ? resource : `${resource}/${subresource}`;
 }
