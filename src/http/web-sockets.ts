@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
@@ -9,7 +10,7 @@ import { createContext } from '../graphql/context.ts';
 import { CheckedDocuments, type DocumentLimits } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
-import { Audiences, type SendResult, SharedResults } from '../graphql/shared-results.ts';
+import { Audiences, type SendResult, SharedResults } from '../graphql/audiences.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import type { SignInOf } from './request-log.ts';
@@ -17,8 +18,10 @@ import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = {
   socket: WebSocket;
-  /** With which it was opened. */
-  request: IncomingMessage;
+  /** What it runs on. */
+  transport: Socket;
+  /** With which it was opened, until its client has signed in: thousands of them would be kept for nothing. */
+  request: IncomingMessage | null;
   signIn?: SignIn;
   expiry?: NodeJS.Timeout;
   idle?: NodeJS.Timeout;
@@ -37,13 +40,15 @@ const pingMs = 12_000;
  */
 export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): void {
   const protocol = makeServer(options);
+  const living = pingAll(sockets);
   sockets.options.handleProtocols = handleProtocols;
   // The HTTP server's own errors come here too, a taken port say: whoever listens on it handles them.
   sockets.on('error', () => undefined);
   sockets.on('connection', (socket, request) => {
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
-    const pings = keepAlive(socket);
+    living.add(socket);
+    socket.on('pong', () => living.add(socket));
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
@@ -64,10 +69,9 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
             });
           }),
       },
-      { socket, request, subscriptions: new Map() },
+      { socket, transport: request.socket, request, subscriptions: new Map() },
     );
     socket.once('close', (code, reason) => {
-      clearInterval(pings);
       closed(code, reason.toString()).catch((error: unknown) => log.error({ err: error }, 'WebSocket not cleaned up'));
     });
   });
@@ -77,14 +81,17 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
 const isOfServers = (error: unknown): error is Error =>
   error instanceof Error && /^Unexpected message of type \w+ received$/.test(error.message);
 
-function keepAlive(socket: WebSocket): NodeJS.Timeout {
-  let isAlive = true;
-  socket.on('pong', () => (isAlive = true));
-  return setInterval(() => {
-    if (!isAlive) return socket.terminate();
-    isAlive = false;
-    socket.ping();
+/** Ends what has not answered since the last time, and asks the others; answers with those that have. */
+function pingAll(sockets: WebSocketServer): WeakSet<WebSocket> {
+  const living = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const socket of sockets.clients) {
+      if (living.delete(socket)) socket.ping();
+      else socket.terminate();
+    }
   }, pingMs);
+  sockets.once('close', () => clearInterval(pings));
+  return living;
 }
 
 type WebSocketSettings = {
@@ -116,10 +123,13 @@ export function webSocketOptions({ desk, live, signIn, mask, connections, docume
   };
   return {
     connectionInitWaitTimeout: 5_000,
-    onConnect: async ({ connectionParams, extra }) => {
+    onConnect: async (connection) => {
+      const { connectionParams, extra } = connection;
       const authorization = connectionParams?.['authorization'];
       try {
-        extra.signIn = await signIn(extra.request, typeof authorization === 'string' ? authorization : null);
+        extra.signIn = await signIn(extra.request!, typeof authorization === 'string' ? authorization : null);
+        extra.request = null;
+        Object.assign(connection, { connectionParams: undefined });
       } catch (error) {
         closeWith(extra.socket, refusalCode(error, authorization), mask(error).message);
         return false;
@@ -176,14 +186,14 @@ export function webSocketOptions({ desk, live, signIn, mask, connections, docume
 }
 
 /** Sends results that are written already: the same bytes to everybody behind each one's own id. */
-function sendNext({ socket, request }: Connection, id: string): SendResult {
+function sendNext({ socket, transport }: Connection, id: string): SendResult {
   const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
   return (json) => {
     if (!isOpen(socket)) return null;
     socket.send(Buffer.concat([head, json, tail]), { binary: false });
     if (socket.bufferedAmount === 0) return null;
     // An empty write is called back once everything before it has left.
-    return new Promise((resolve) => request.socket.write('', () => resolve()));
+    return new Promise((resolve) => transport.write('', () => resolve()));
   };
 }
 
