@@ -53,7 +53,7 @@ const filesUnder = (folder: string): string[] =>
     .filter((file) => !file.includes('/generated/'));
 
 const sources = filesUnder('src');
-const files = [...sources, ...filesUnder('test')];
+const files = [...sources, ...filesUnder('test'), ...filesUnder('bench')];
 const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
 
 const importsOf = (file: string): string[] =>
@@ -154,6 +154,7 @@ test('every file name is in kebab case', () => {
 test.for([
   ['src', 300],
   ['test', 450],
+  ['bench', 300],
 ] as const)('no file of %s is longer than %i lines', ([folder, longest]) => {
   const lengths = files.map((file) => ({ file, lines: textOf(file).split('\n').length - 1 }));
   expect(lengths.filter(({ file, lines }) => file.startsWith(`${folder}/`) && lines > longest)).toEqual([]);

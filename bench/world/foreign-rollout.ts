@@ -11,16 +11,25 @@ export type ForeignRollout = {
   sequence: number;
 };
 
-export async function beginForeignRollout(service: Pick<Service, 'url'>, world: World): Promise<ForeignRollout> {
+/** Applications that the simulated cluster runs, by namespace: each has room for one rollout. */
+const namespaces = { 'api-gateway': 'staging', 'data-processor': 'production' };
+export type Application = keyof typeof namespaces;
+
+export async function beginForeignRollout(
+  service: Pick<Service, 'url'>,
+  world: World,
+  application: Application,
+): Promise<ForeignRollout> {
   const desk = new DeskClient(service, world);
-  await desk.register('api-gateway', { namespace: 'staging', deploymentName: 'api-gateway-deployment' });
-  await desk.authorize('api-gateway');
-  await desk.redeploy('api-gateway', [{ container: 'api-gateway', image: 'api-gateway:unready' }]);
+  await desk.register(application, { namespace: namespaces[application], deploymentName: `${application}-deployment` });
+  await desk.authorize(application);
+  await desk.redeploy(application, [{ container: application, image: `${application}:unready` }]);
   const owner = openDatabase(world.ownerUrl, 1);
   try {
     const [row] = await owner.em.fork().execute<{ id: string; sequence: number }[]>(
       `update operation set follower = 'another replica', fence = fence + 1, followed_until = now() + interval '1 day'
-       returning id, sequence`,
+       where application_name = ? returning id, sequence`,
+      [application],
     );
     const { id: operationId, sequence } = row!;
     return { operationId, sequence, channel: `APPLICATION:REDEPLOY:ROLLOUT:${operationId}` };

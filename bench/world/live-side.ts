@@ -4,7 +4,7 @@ import type { Keep, OpenSide, Side } from '../harness/benchmark.ts';
 import { startBareBroadcast } from '../references/bare-broadcast.ts';
 import { startUsualSubscriptions } from '../references/usual-subscriptions.ts';
 import { startWorld, type World } from './dependencies.ts';
-import { beginForeignRollout, type ForeignRollout } from './foreign-rollout.ts';
+import { type Application, beginForeignRollout, type ForeignRollout } from './foreign-rollout.ts';
 import { startProduct } from './product.ts';
 import { type Delivered, Subscribers, type Subscription } from './subscribers.ts';
 
@@ -15,7 +15,7 @@ type Server = { url: string; stop: () => Promise<unknown> };
 export type LiveRound = (subscribers: Subscribers) => Promise<{ units: number } & Record<string, number>>;
 export type LiveAfterwards = (subscribers: Subscribers) => Promise<Record<string, number>>;
 
-type Live = { count: number; round: LiveRound; afterwards?: LiveAfterwards };
+type Live = { count: number; round: LiveRound; afterwards?: LiveAfterwards; application?: Application };
 
 const usernames = (count: number): string[] => Array.from({ length: count }, (_, index) => `approver-${index}`);
 
@@ -29,7 +29,7 @@ export const productSide =
   (live: Live): Side<World> =>
   async (world) => {
     const service = await startProduct(world);
-    const rollout = await beginForeignRollout(service, world);
+    const rollout = await beginForeignRollout(service, world, live.application ?? 'api-gateway');
     const tokens = usernames(live.count).map((username) => world.tokens[username]!);
     const server = { url: service.subscriptionsUrl, stop: service.stop };
     return openLive(

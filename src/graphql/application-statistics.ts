@@ -97,6 +97,6 @@ builder.objectField(ApplicationType, 'statistics', (t) =>
       }),
     },
     resolve: ({ name }, { from, to, period }, ctx) =>
-      ctx.loaders.statistics(name, { from, to, period: period ?? null }),
+      ctx.loaders().statistics(name, { from, to, period: period ?? null }),
   }),
 );

@@ -56,7 +56,7 @@ builder.node(ApplicationType, {
     targets: t.field({
       type: [TargetType],
       description: 'Where it runs; at least one.',
-      resolve: (application, _, ctx) => application.lastTargets ?? ctx.loaders.targets.load(application.id),
+      resolve: (application, _, ctx) => application.lastTargets ?? ctx.loaders().targets.load(application.id),
     }),
     manifest: t.field({
       type: 'JSONObject',

@@ -58,7 +58,7 @@ export const AuditRecordType = builder.interfaceRef<AuditRow>('AuditRecord').imp
       type: TicketType,
       nullable: true,
       description: 'The ticket that it belongs to; null where it belongs to none.',
-      resolve: (record, _, ctx) => (record.ticketId === null ? null : ctx.loaders.ticket.load(record.ticketId)),
+      resolve: (record, _, ctx) => (record.ticketId === null ? null : ctx.loaders().ticket.load(record.ticketId)),
     }),
     message: t.exposeString('message', { description: 'The fact as a sentence without its subject.' }),
     sequence: t.exposeInt('sequence', {

@@ -12,7 +12,8 @@ export type Context = {
   actor: Actor;
   desk: Desk;
   live: Live;
-  loaders: Loaders;
+  /** Made when first asked for: most subscriptions need none, and there are thousands. */
+  loaders: () => Loaders;
   /** Forgets what was read: a subscription's context outlives many events. */
   renewLoaders: () => void;
   /** By the operation's global id, or by its UUID as it stands on the Kubernetes object. Throws NOT_FOUND. */
@@ -26,16 +27,17 @@ export type Context = {
   refuse: (request: string, refusal: RedeployError) => Promise<never>;
 };
 
+/** Yoga copies it: nothing of it may be replaced later. */
 export function createContext(desk: Desk, live: Live, actor: Actor): Context {
-  const context: Context = {
+  let loaders: Loaders | null = null;
+  return {
     actor,
     desk,
     live,
-    loaders: createLoaders(desk, actor),
-    renewLoaders: () => void (context.loaders = createLoaders(desk, actor)),
+    loaders: () => (loaders ??= createLoaders(desk, actor)),
+    renewLoaders: () => void (loaders = null),
     findOperation: (id) => findOperation(desk, actor, uuidOf(id)),
     perform: (request, input) => perform(desk, actor, request, input),
     refuse: (request, refusal) => refuse(desk, actor, request, refusal),
   };
-  return context;
 }

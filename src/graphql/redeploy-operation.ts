@@ -161,7 +161,7 @@ builder.node(OperationType, {
     ticket: t.field({
       type: TicketType,
       description: 'The ticket that allowed it.',
-      resolve: (operation, _, ctx) => ctx.loaders.ticket.load(operation.ticketId),
+      resolve: (operation, _, ctx) => ctx.loaders().ticket.load(operation.ticketId),
     }),
     events: t.connection(
       {
@@ -171,7 +171,7 @@ builder.node(OperationType, {
           keysetConnection(
             args,
             (event: RolloutEvent) => String(event.sequence),
-            (page) => ctx.loaders.events(operation.id, page),
+            (page) => ctx.loaders().events(operation.id, page),
           ),
       },
       RolloutStatusEventConnection,

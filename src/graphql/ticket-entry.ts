@@ -28,7 +28,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       type: ApplicationType,
       nullable: true,
       description: 'As it is registered now; null where it is registered no more.',
-      resolve: (entry, _, ctx) => ctx.loaders.applications.load(entry.applicationName),
+      resolve: (entry, _, ctx) => ctx.loaders().applications.load(entry.applicationName),
     }),
     expectedEffect: t.exposeString('expectedEffect', {
       nullable: true,
@@ -66,7 +66,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       nullable: true,
       description:
         'The token of this entry, from the record; null while none was granted. Never UNAVAILABLE: whether Redis holds it too, the query token tells.',
-      resolve: (entry, _, ctx) => ctx.loaders.tokens.load(entry.id),
+      resolve: (entry, _, ctx) => ctx.loaders().tokens.load(entry.id),
     }),
   }),
 });

@@ -140,20 +140,20 @@ builder.node(TicketType, {
     entries: t.field({
       type: [TicketEntryType],
       description: 'One per application, in the order of the request.',
-      resolve: (ticket, _, ctx) => ctx.loaders.entries.load(ticket.id),
+      resolve: (ticket, _, ctx) => ctx.loaders().entries.load(ticket.id),
     }),
     approvals: t.field({
       type: [ApprovalType],
       description: 'The decisions so far, oldest first.',
-      resolve: (ticket, _, ctx) => ctx.loaders.approvals.load(ticket.id),
+      resolve: (ticket, _, ctx) => ctx.loaders().approvals.load(ticket.id),
     }),
     markdown: t.string({
       description: "The guide's table of its applications and their tags, in Markdown; below it a broken glass.",
-      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders.entries.load(ticket.id), ticket),
+      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders().entries.load(ticket.id), ticket),
     }),
     timeline: t.stringList({
       description: 'Its story for people: one line per step, oldest first; at most 1,000.',
-      resolve: async (ticket, _, ctx) => (await ctx.loaders.steps.load(ticket.id)).map(timelineLine),
+      resolve: async (ticket, _, ctx) => (await ctx.loaders().steps.load(ticket.id)).map(timelineLine),
     }),
     operations: t.connection(
       {
@@ -163,7 +163,7 @@ builder.node(TicketType, {
           keysetConnection(
             args,
             (operation: OperationRow) => operation.id,
-            (page) => ctx.loaders.operations(ticket.id, page),
+            (page) => ctx.loaders().operations(ticket.id, page),
           ),
       },
       OperationConnection,
@@ -176,7 +176,7 @@ builder.node(TicketType, {
           keysetConnection(
             args,
             (record: AuditRow) => String(record.sequence),
-            (page) => ctx.loaders.auditTrail(ticket.id, page),
+            (page) => ctx.loaders().auditTrail(ticket.id, page),
           ),
       },
       AuditRecordConnection,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { execute, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
 import type { Logger } from 'pino';
@@ -19,8 +20,12 @@ import { onSignInExpiry } from './sign-in-expiry.ts';
 
 type Connection = {
   socket: WebSocket;
-  /** With which it was opened. */
-  request: IncomingMessage;
+  /** What it runs on. */
+  transport: Socket;
+  /** With which it was opened, until its client has signed in: thousands of them would be kept for nothing. */
+  request: IncomingMessage | null;
+  /** The trace of whoever opened it, as the request named it. */
+  traceparent: unknown;
   signIn?: SignIn;
   expiry?: NodeJS.Timeout;
   idle?: NodeJS.Timeout;
@@ -43,6 +48,7 @@ const pingMs = 12_000;
  */
 export function serveWebSockets(sockets: WebSocketServer, options: Options, log: Logger): () => void {
   const protocol = makeServer(options);
+  const living = pingAll(sockets);
   const connections = new Set<Connection>();
   let isGoingAway = false;
   const goAway = ({ socket, requests }: Connection): void => {
@@ -54,8 +60,16 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
   sockets.on('connection', (socket, request) => {
     // A frame that is wrong or too long: ws has closed with the fitting code.
     socket.on('error', (error) => log.debug({ reason: error.message }, 'WebSocket error'));
-    const pings = keepAlive(socket);
-    const connection: Connection = { socket, request, subscriptions: new Map(), requests: new Set() };
+    living.add(socket);
+    socket.on('pong', () => living.add(socket));
+    const connection: Connection = {
+      socket,
+      transport: request.socket,
+      request,
+      traceparent: request.headers['traceparent'],
+      subscriptions: new Map(),
+      requests: new Set(),
+    };
     connections.add(connection);
     if (isGoingAway) goAway(connection);
     const closed = protocol.opened(
@@ -83,7 +97,6 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
       connection,
     );
     socket.once('close', (code, reason) => {
-      clearInterval(pings);
       connections.delete(connection);
       closed(code, reason.toString()).catch((error: unknown) => log.error({ err: error }, 'WebSocket not cleaned up'));
     });
@@ -98,14 +111,17 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
 const isOfServers = (error: unknown): error is Error =>
   error instanceof Error && /^Unexpected message of type \w+ received$/.test(error.message);
 
-function keepAlive(socket: WebSocket): NodeJS.Timeout {
-  let isAlive = true;
-  socket.on('pong', () => (isAlive = true));
-  return setInterval(() => {
-    if (!isAlive) return socket.terminate();
-    isAlive = false;
-    socket.ping();
+/** Ends what has not answered since the last time, and asks the others; answers with those that have. */
+function pingAll(sockets: WebSocketServer): WeakSet<WebSocket> {
+  const living = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const socket of sockets.clients) {
+      if (living.delete(socket)) socket.ping();
+      else socket.terminate();
+    }
   }, pingMs);
+  sockets.once('close', () => clearInterval(pings));
+  return living;
 }
 
 type WebSocketSettings = {
@@ -143,10 +159,13 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     ...(spans && { execute: (args) => spans.carryOut(args, () => execute(args)) }),
     subscribe: (args) => (spans ? spans.carryOut(args, () => audiences.subscribe(args)) : audiences.subscribe(args)),
     connectionInitWaitTimeout: 5_000,
-    onConnect: async ({ connectionParams, extra }) => {
+    onConnect: async (connection) => {
+      const { connectionParams, extra } = connection;
       const authorization = connectionParams?.['authorization'];
       try {
-        extra.signIn = await signIn(extra.request, typeof authorization === 'string' ? authorization : null);
+        extra.signIn = await signIn(extra.request!, typeof authorization === 'string' ? authorization : null);
+        extra.request = null;
+        Object.assign(connection, { connectionParams: undefined });
       } catch (error) {
         closeWith(extra.socket, refusalCode(error, authorization), mask(error).message);
         return false;
@@ -191,7 +210,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
       }
       measures.accept(payload, document, operationName);
       const contextValue = createContext(desk, live, extra.signIn!.actor);
-      spans?.accept(contextValue, payload.extensions, extra.request.headers);
+      spans?.accept(contextValue, payload.extensions, extra);
       return { schema, document, operationName, variableValues: variables, contextValue };
     },
     onOperation: ({ extra }, id, payload, _args, results) => {
@@ -215,14 +234,14 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
 }
 
 /** Sends results that are written already: the same bytes to everybody behind each one's own id. */
-function sendNext({ socket, request }: Connection, id: string): SendResult {
+function sendNext({ socket, transport }: Connection, id: string): SendResult {
   const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
   return (json) => {
     if (!isOpen(socket)) return null;
     socket.send(Buffer.concat([head, json, tail]), { binary: false });
     if (socket.bufferedAmount === 0) return null;
     // An empty write is called back once everything before it has left.
-    return new Promise((resolve) => request.socket.write('', () => resolve()));
+    return new Promise((resolve) => transport.write('', () => resolve()));
   };
 }
 

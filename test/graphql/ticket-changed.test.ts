@@ -15,6 +15,7 @@ import { type LiveReplica, openLiveReplica } from '../support/live.ts';
 import { Relay } from '../support/relay.ts';
 import { type Watch, watch } from '../support/rollout-watch.ts';
 import { until } from '../support/wait.ts';
+import { openEventStream } from '../support/event-stream.ts';
 
 const never = 600_000;
 let world: TestWorld;
@@ -102,6 +103,18 @@ describe('one ticket', () => {
       expect(lengths).toEqual(lengths.toSorted((a, b) => a - b)); // never older than the event
     }
     await untilNobodyListens(near, far);
+  });
+
+  test('is told of fresh in every field as server-sent events too', async () => {
+    const { ticketNo } = await request();
+    const query = `subscription { ticketChanged(ticketNo: "${ticketNo}") { approvals { approver } } }`;
+    const { results } = openEventStream(near.url, 'carol', { query });
+    await until('it has begun', () => results.length === 1);
+    await approve(near.replica.desk, carol, { ticketNo });
+    await until('the approval is told', () => results.length > 1);
+    expect(results[1]).toMatchObject({ data: { ticketChanged: { approvals: [{ approver: 'carol' }] } } });
+    await completeTicket(near.replica.desk, alice, { ticketNo, summary: 'done' });
+    await untilNobodyListens(near);
   });
 
   test('that has ended is told of once', async () => {
