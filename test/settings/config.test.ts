@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../../src/settings/config.ts';
 
 type Environment = Parameters<typeof readConfig>[0];
@@ -317,47 +314,5 @@ describe('the webhook', () => {
         .map((fault) => fault.replace(/ .*/, ''))
         .sort(),
     ).toEqual(['DATABASE_URL', 'OIDC_ISSUER', 'REDIS_URL', 'WEBHOOK_SECRET', 'WEBHOOK_URL']);
-  });
-});
-
-describe('a secret', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'test-secrets-'));
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-  const fileWith = (content: string): string => {
-    const file = join(folder, 'secret');
-    writeFileSync(file, content);
-    return file;
-  };
-  const { DATABASE_URL, ...others } = enough;
-
-  test('may stand in a file, as every other one may', () => {
-    const env = { ...others, DATABASE_URL_FILE: fileWith(`${DATABASE_URL}\n`) };
-    expect(readConfig(env).databaseUrl).toBe(DATABASE_URL);
-    const webhook = { WEBHOOK_URL: 'https://hooks.test/a' };
-    expect(readConfig({ ...enough, ...webhook, WEBHOOK_SECRET_FILE: fileWith('s'.repeat(32)) }).webhook).toMatchObject({
-      secret: 's'.repeat(32),
-    });
-  });
-
-  test('in a file is held to the same rules', () => {
-    expect(faultsOf({ ...others, DATABASE_URL_FILE: fileWith('mysql://db.test') })).toEqual([
-      'DATABASE_URL must be a URL beginning with postgresql:// or postgres://',
-    ]);
-  });
-
-  test('that is given twice, or whose file is not there or empty, is refused with every other fault', () => {
-    const gone = join(folder, 'gone');
-    expect(faultsOf({ ...enough, DATABASE_URL_FILE: fileWith(DATABASE_URL) })).toEqual([
-      'DATABASE_URL and DATABASE_URL_FILE are both set',
-    ]);
-    expect(faultsOf({ ...others, DATABASE_URL_FILE: gone, PORT: '-1' })).toEqual([
-      `DATABASE_URL_FILE ${gone} cannot be read: ENOENT`,
-      expect.stringMatching(/^PORT /),
-    ]);
-    const empty = fileWith('\n');
-    expect(faultsOf({ ...others, DATABASE_URL_FILE: empty })).toEqual([`DATABASE_URL_FILE ${empty} is empty`]);
   });
 });
