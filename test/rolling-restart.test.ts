@@ -21,7 +21,7 @@ const applicationCount = 3;
 let services: TestServices;
 let balancer: Balancer;
 let story: Story;
-let replicas: MainProcess[];
+let replicas: MainProcess[] = [];
 
 const start = async (): Promise<MainProcess> => {
   const replica = await MainProcess.start({
@@ -47,7 +47,7 @@ beforeAll(async () => {
   balancer = await Balancer.open();
   replicas = await Promise.all([start(), start()]);
   story = await Story.open(services, balancer);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await Promise.all(replicas.filter(({ isRunning }) => isRunning).map((replica) => replica.stop()));
   await balancer.close();
@@ -151,7 +151,7 @@ async function redeployOnce(mutate: Mutate, { applicationName }: Placed, reason:
 
 test(
   'a rolling restart of two replicas under load loses no event and fails no mutation',
-  { timeout: 60_000 + restarts * 20_000 },
+  { timeout: 60_000 + restarts * 60_000 },
   async () => {
     const kept = new Agent({ keepAlive: true, maxSockets: 1, timeout: 700 });
     const clients = { alice: clientOf('alice'), carol: clientOf('carol') };

@@ -49,10 +49,10 @@ function nearest(name: string, among: readonly string[], share = 0.2): string | 
 /** Letters to put in, leave out or change (Levenshtein). */
 function edits(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [i, letter] of Array.from(one).entries()) {
+  for (let i = 0; i < one.length; i += 1) {
     const next = [i + 1];
-    for (const [j, wanted] of Array.from(other).entries()) {
-      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === wanted ? 0 : 1)));
+    for (let j = 0; j < other.length; j += 1) {
+      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (one[i] === other[j] ? 0 : 1)));
     }
     row = next;
   }

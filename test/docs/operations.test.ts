@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -13,7 +13,8 @@ import { until } from '../support/wait.ts';
 
 // Every command of the section on logs as it stands, over the log of a story.
 const text = await readFile(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
-const section = text.slice(text.indexOf('\n## Logs\n'));
+const sectionOf = (title: string): string => text.split(/^## /m).find((one) => one.startsWith(`${title}\n`))!;
+const section = sectionOf('Logs');
 const commands = Array.from(section.matchAll(/^(?:grep|jq) .+$/gm), ([command]) => command);
 
 const hasJq = await promisify(execFile)('jq', ['--version']).then(
@@ -21,6 +22,10 @@ const hasJq = await promisify(execFile)('jq', ['--version']).then(
   () => false,
 );
 const noJq = 'jq is not on PATH';
+
+const source = join(import.meta.dirname, '../../src');
+const files = (await readdir(source, { recursive: true })).filter((file) => file.endsWith('.ts'));
+const code = (await Promise.all(files.map((file) => readFile(join(source, file), 'utf8')))).join('\n');
 
 type Line = Record<string, string>;
 let services: TestServices;
@@ -145,4 +150,61 @@ test('every fact of the record is one line, and a line that tells of none has no
   expect(counted(told.map((line) => `${line['event']} ${line['ticketNo']}`))).toEqual(
     counted(records.map((record) => `${record.kind} ${record.ticketNo ?? undefined}`)),
   );
+});
+
+describe('what the page names is there', () => {
+  /** Metrics of a process stand in the code without their prefix. */
+  const isThere = (name: string): boolean =>
+    code.includes(name) || (name.startsWith('cratos_redeploy_') && code.includes(name.replace('cratos_redeploy_', '')));
+  const namesOf = (cell: string): string[] => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name!);
+  const rowsOf = (title: string): string[][] =>
+    sectionOf(title)
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+
+  const troubles = rowsOf('When something is wrong').slice(2);
+  test.for(troubles.map((row) => [row[1]!, row] as const))('%s', ([, [, , code_, told, cause, advice]]) => {
+    const named = [code_, told].flatMap((cell) => namesOf(cell!));
+    expect(named.length).toBeGreaterThan(0);
+    expect([...named, ...namesOf(cause!)].filter((name) => !isThere(name))).toEqual([]);
+    const settings = namesOf(advice!).filter((name) => /^[A-Z_]{4,}$/.test(name));
+    expect(settings.filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  test("every row of the guide's table has one", () => {
+    expect(troubles.map((row) => row[1]).slice(0, 8)).toEqual([
+      'Token cannot be had',
+      'Token has expired',
+      'Permission is missing',
+      'Application is not there',
+      'Deployment is not there',
+      'Redeploy fails at once',
+      'Rollout is stuck',
+      'Pods do not come up',
+    ]);
+  });
+
+  test('the other sections name settings, kinds and log lines that there are', () => {
+    for (const title of [
+      'Health',
+      'Stopping',
+      'Backup and restore',
+      'Keys and passwords',
+      'Upgrade',
+      'What it takes',
+    ]) {
+      const named = namesOf(sectionOf(title).replace(/^```[^]*?^```$/gm, ''));
+      const ours = named.filter((name) => /^[A-Z]+(_[A-Z]+)+$/.test(name) || / (is|that|before) /.test(name));
+      expect(ours.filter((name) => !isThere(name))).toEqual([]);
+    }
+  });
+
+  test('the answer of /readyz stands there as it is given', async () => {
+    const [, shown] = /^```\n(\[\+\]postgresql[^]*?)^```$/m.exec(sectionOf('Health'))!;
+    const service = await services.start({ REDIS_URL: 'redis://127.0.0.1:1' });
+    const answer = await fetch(new URL('/readyz?verbose', service.url));
+    expect(await answer.text()).toBe(shown);
+    await service.stop();
+  });
 });

@@ -39,9 +39,16 @@ export class MainProcess {
     const errors: string[] = [];
     createInterface(child.stdout).on('line', (line) => lines.push(line));
     child.stderr.on('data', (data: Buffer) => errors.push(data.toString()));
-    const serving = await until('it serves', () => {
-      if (child.exitCode !== null) throw new Error(`it did not start: ${errors.join('')}`);
-      return lines.find((line) => line.includes('"msg":"serving"'));
+    const serving = await until(
+      'it serves',
+      () => {
+        if (child.exitCode !== null) throw new Error(`it did not start: ${errors.join('')}`);
+        return lines.find((line) => line.includes('"msg":"serving"'));
+      },
+      45,
+    ).catch((error: Error) => {
+      child.kill('SIGKILL');
+      throw new Error(`${error.message}\n${lines.join('\n')}`, { cause: error });
     });
     return new MainProcess((JSON.parse(serving) as { address: string }).address, child, { lines, errors, exited });
   }

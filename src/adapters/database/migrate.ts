@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Constructor, MikroORM } from '@mikro-orm/core';
 import { type Migration, Migrator } from '@mikro-orm/migrations';
-import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { type EntityManager, PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { entities } from './database.ts';
 import { Migration20261123000000Initial } from './migrations/migration-20261123000000-initial.ts';
 import { Migration20261123100000RedeployTypes } from './migrations/migration-20261123100000-redeploy-types.ts';
@@ -11,8 +12,11 @@ import { Migration20261123150000AuditQuestions } from './migrations/migration-20
 import { Migration20261123160000EndedOperations } from './migrations/migration-20261123160000-ended-operations.ts';
 import { Migration20261123170000Traceparents } from './migrations/migration-20261123170000-traceparents.ts';
 
-/** Forward only; each must be safe while the version before it still runs. */
-const migrationsList: Constructor<Migration>[] = [
+/**
+ * Forward only; each must be safe while the version before it still runs, for replicas are replaced one by one. What
+ * takes long, an index on a table that has grown, is made `concurrently` in a migration that is not transactional.
+ */
+export const migrationsList: readonly Constructor<Migration>[] = [
   Migration20261123000000Initial,
   Migration20261123100000RedeployTypes,
   Migration20261123110000Policies,
@@ -36,7 +40,15 @@ const changingColumns = {
 /** Two services that start together migrate one after the other: the migrator itself takes no lock. */
 const migrationLock = 0x6372_6174;
 
-function openAsOwner(ownerUrl: string) {
+/**
+ * A statement that waits for a table keeps everybody else from it meanwhile: it gives up soon, and the whole is tried
+ * again.
+ */
+const lockTimeout = `set lock_timeout = '5s'`;
+
+type Connection = { executeQuery: (query: { sql: string; parameters: unknown[] }) => Promise<unknown> };
+
+function openAsOwner(ownerUrl: string, list = migrationsList) {
   return new MikroORM({
     driver: PostgreSqlDriver,
     clientUrl: ownerUrl,
@@ -44,21 +56,26 @@ function openAsOwner(ownerUrl: string) {
     extensions: [Migrator],
     pool: { min: 0, max: 3 },
     ensureDatabase: false,
-    migrations: { migrationsList, snapshot: false, silent: true },
+    onCreateConnection: async (connection) =>
+      void (await (connection as Connection).executeQuery({ sql: lockTimeout, parameters: [] })),
+    migrations: { migrationsList: [...list], snapshot: false, silent: true, allOrNothing: false },
   });
 }
 
 /**
  * Brings the schema up to date as its owner and gives the service's role what it needs and no more: of the
  * record and the published events it may insert and read rows, never change or delete them, and of a ticket it may
- * change what becomes of it, never what was asked for and decided.
+ * change what becomes of it, never what was asked for and decided. Where a newer version has migrated already, its
+ * rights stand: this one does not know all that it needs.
  */
-export async function migrate(ownerUrl: string, serviceRole: string): Promise<void> {
-  const orm = openAsOwner(ownerUrl);
+export async function migrate(ownerUrl: string, serviceRole: string, list = migrationsList): Promise<void> {
+  const orm = openAsOwner(ownerUrl, list);
   try {
     await orm.em.fork().transactional(async (lock) => {
-      await lock.execute('select pg_advisory_xact_lock(?)', [migrationLock]);
+      // Never waits for the lock in a statement: `create index concurrently` waits for every statement to end.
+      while (!(await isLocked(lock))) await pause(100);
       await orm.migrator.up();
+      if (await isNewer(lock, list)) return;
       await orm.em.fork().transactional(async (em) => {
         const role = quoteIdentifier(serviceRole);
         const [{ owner } = { owner: '' }] = await em.execute<{ owner: string }[]>('select current_user as owner');
@@ -86,6 +103,18 @@ export async function migrate(ownerUrl: string, serviceRole: string): Promise<vo
   } finally {
     await orm.close(true);
   }
+}
+
+async function isLocked(em: EntityManager): Promise<boolean> {
+  const [row] = await em.execute<{ locked: boolean }[]>('select pg_try_advisory_xact_lock(?) as locked', [
+    migrationLock,
+  ]);
+  return row!.locked;
+}
+
+async function isNewer(em: EntityManager, list: readonly Constructor<Migration>[]): Promise<boolean> {
+  const applied = await em.execute<{ name: string }[]>('select name from mikro_orm_migrations');
+  return applied.some(({ name }) => !list.some((known) => known.name === name));
 }
 
 /** What stands in the way of serving from this database, as sentences; empty when nothing does. */
