@@ -232,11 +232,6 @@ export const environment = z
     message: 'must begin with https:// unless it is on loopback or WEBHOOK_ALLOW_HTTP is true',
     when: () => true,
   })
-  .refine(
-    ({ WEBHOOK_URL, TOKEN_EXPIRES_SOON_MINUTES: soon, TOKEN_HOURS: hours }) =>
-      WEBHOOK_URL === undefined || !(soon >= hours * 60),
-    { path: ['TOKEN_EXPIRES_SOON_MINUTES'], message: 'must be less than TOKEN_HOURS', when: () => true },
-  )
   .refine(({ KUBECONFIG, KUBE_CONTEXTS }) => !KUBE_CONTEXTS?.length || KUBECONFIG !== undefined, {
     path: ['KUBE_CONTEXTS'],
     message: 'names contexts of KUBECONFIG, which is not set',
