@@ -131,7 +131,7 @@ describe('what stands in the way of serving', () => {
     const bare = await createTestDatabase({ bare: true });
     const orm = openDatabase(bare.serviceUrl, 1);
     expect(await databaseFaults(orm)).toEqual([
-      expect.stringMatching(/^the database lacks \d+ migrations: set DATABASE_MIGRATION_URL/),
+      expect.stringMatching(/^the database lacks \d+ migrations: npm run migrate, or set DATABASE_MIGRATION_URL/),
     ]);
     await orm.close(true);
     await bare.drop();

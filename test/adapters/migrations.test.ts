@@ -137,7 +137,7 @@ describe('versions beside each other', () => {
   test('the newer one is refused where it may not migrate and nobody has', async () => {
     await asOwner(`delete from mikro_orm_migrations where name = '${migrationsList.at(-1)!.name}'`);
     expect(await databaseFaults(service)).toEqual([
-      "the database lacks 1 migrations: set DATABASE_MIGRATION_URL to its owner's URL",
+      "the database lacks 1 migrations: npm run migrate, or set DATABASE_MIGRATION_URL to its owner's URL",
     ]);
   });
 
