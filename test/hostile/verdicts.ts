@@ -56,7 +56,7 @@ export class Verdicts {
   ofText(text: string): string | null {
     const [internal] = internals.exec(text) ?? [];
     if (internal !== undefined) return `tells internals: ${JSON.stringify(internal)}`;
-    if (this.#secrets.some((secret) => text.includes(secret))) return 'tells a secret';
+    if (this.#tellsSecret(text)) return 'tells a secret';
     return text.length > longestAnswer ? `is ${text.length} characters long` : null;
   }
 
@@ -64,14 +64,20 @@ export class Verdicts {
     const isControl = /[\p{Cc}\u2028\u2029]/u.test(line);
     if (isControl) return 'has a control character';
     try {
-      const { msg, level } = JSON.parse(line) as { msg?: string; level: number };
+      const { msg, level, event } = JSON.parse(line) as { msg?: string; level: string; event?: string };
       if (msg === 'forged') return 'is forged';
-      // On a busy machine a dependency may seem away for a moment.
-      if (level > 40 || (level === 40 && !line.includes('away'))) return 'is a warning';
+      // On a busy machine a dependency may seem away for a moment, and the log may tell of what that comes.
+      if (line.includes('away')) return this.#tellsSecret(line) ? 'tells a secret' : null;
+      // A fact of the record is logged as what it is.
+      if (!['debug', 'info'].includes(level) && event === undefined) return 'is a warning';
     } catch {
       return 'is no JSON';
     }
     return this.ofText(line);
+  }
+
+  #tellsSecret(text: string): boolean {
+    return this.#secrets.some((secret) => text.includes(secret));
   }
 
   ofAnswer(heard: Heard, isSignedIn: boolean): { code: string; fault: string | null } {
