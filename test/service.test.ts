@@ -154,7 +154,9 @@ describe('stop', () => {
     await until('nobody listens any more', async () => !(await isListening(portOf(stopping))));
     subscribe('late', '{ viewer { username } }');
     expect(await client.closed).toEqual({ code: 1001, reason: 'Going away' });
-    const answered = client.received.filter(({ type }) => type === 'next' || type === 'complete');
+    const answered = client.received.filter(
+      ({ type, id }) => type === 'complete' || (type === 'next' && id !== 'watch'), // tickets change meanwhile
+    );
     // A subscription that is completed would not be taken up again elsewhere.
     expect(answered.map(({ type, id }) => [type, id])).toEqual([
       ['next', 'first'],

@@ -153,7 +153,8 @@ describe('versions beside each other', () => {
     const holding = asOwner('begin; select count(*) from ticket; select pg_sleep(60)').catch(() => undefined);
     const [holder] = await until('the table is read', async () => {
       const found = await asOwner<{ pid: number }>(
-        `select pid from pg_locks where relation = 'ticket'::regclass and granted and pid <> pg_backend_pid()`,
+        `select pid from pg_locks join pg_stat_activity using (pid)
+         where relation = 'ticket'::regclass and granted and query like 'begin; select %'`,
       );
       return found.length > 0 && found;
     });

@@ -11,7 +11,7 @@ import { rawRequest } from './raw-requests.ts';
 import { SocketScripts } from './socket-scripts.ts';
 import { Verdicts } from './verdicts.ts';
 
-const count = Number(process.env['TEST_REQUESTS'] ?? 10_000);
+const count = Number(process.env['TEST_REQUESTS'] ?? 3_000);
 /** The rest are messages over WebSockets. */
 const httpCount = Math.floor(count * 0.7);
 const bytesCount = Math.floor(count * 0.03);

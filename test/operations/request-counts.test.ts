@@ -8,7 +8,7 @@ import { until } from '../support/wait.ts';
 
 // What the API server is asked while rollouts are followed does not grow with their number.
 
-const many = 200;
+const many = 80;
 /** No watch ends by itself meanwhile. */
 const timing = { watchSeconds: 1_000, silentMilliseconds: 1_250_000 };
 
