@@ -41,7 +41,11 @@ export async function* sealsBetween(
 }
 
 export const sealPage = (em: EntityManager, after: number, through: number, limit: number): Promise<Checkpoint[]> =>
-  readSeals(em, 'where it.sequence > ? and it.sequence <= ? order by it.sequence limit ?', [after, through, limit]);
+  readSeals(em, 'where it.sequence > ?::bigint and it.sequence <= ?::bigint order by it.sequence limit ?', [
+    after,
+    through,
+    limit,
+  ]);
 
 async function readSeals(em: EntityManager, rest: string, params: unknown[]): Promise<Checkpoint[]> {
   const rows = await readRows<SealRow>(em, sealRows, rest, params);

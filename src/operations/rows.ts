@@ -20,6 +20,9 @@ export type RowSource<R> = {
   instants: readonly (keyof R & string)[];
 };
 
+/** Planned once per connection, not each time: the text holds no values and is one of a few. */
+const prepared = { label: 'prepared' };
+
 /** Reads the named columns of a table; `rest` is what follows its name. */
 export async function readRows<R extends object>(
   em: EntityManager,
@@ -27,13 +30,12 @@ export async function readRows<R extends object>(
   rest: string,
   params: readonly unknown[],
 ): Promise<R[]> {
-  const rows = await em.execute<R[]>(`select ${selectList(source.columns, 'it')} from ${source.table} it ${rest}`, [
-    ...params,
-  ]);
-  for (const row of rows) {
+  const text = `select ${selectList(source.columns, 'it')} from ${source.table} it ${rest}`;
+  const rows = await em.execute<R[]>(text, [...params], 'all', prepared);
+  for (const row of rows as Record<string, unknown>[]) {
     for (const name of source.instants) {
-      const value: unknown = row[name];
-      if (typeof value === 'string') Object.assign(row, { [name]: new Date(value) });
+      const value = row[name];
+      if (typeof value === 'string') row[name] = new Date(value);
     }
   }
   return rows;

@@ -111,7 +111,9 @@ async function reachingDatabase<T>(
 
 /** PostgreSQL knows no text with it; only what is looked up gets this far, what is stored is checked before. */
 const isNulInText = (error: unknown): boolean =>
-  error instanceof DriverException && error.code === '08P01' && error.message.endsWith('invalid message format');
+  error instanceof DriverException &&
+  ((error.code === '08P01' && error.message.endsWith('invalid message format')) ||
+    (error.code === '22021' && error.message.endsWith('0x00')));
 
 const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|53300|57P0|25P03|55P03)/;
 

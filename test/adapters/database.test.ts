@@ -27,6 +27,35 @@ const serviceRole = () => decodeURIComponent(new URL(database.serviceUrl).userna
 const asService = (sql: string, params: unknown[] = []) => service.em.fork().execute<object[]>(sql, params);
 const asOwner = (sql: string, params: unknown[] = []) => owner.em.fork().execute<object[]>(sql, params);
 
+test('what is labelled so is planned once per connection, whatever its values', async () => {
+  const one = openDatabase(database.serviceUrl, 1);
+  const ask = (text: string, params: unknown[], label?: string) =>
+    one.em.fork().execute<object[]>(text, params, 'all', label === undefined ? undefined : { label });
+  const text = 'select ?::int + ? as sum';
+  expect(await ask(text, [1, 2], 'prepared')).toEqual([{ sum: 3 }]);
+  expect(await ask(text, [3, 4], 'prepared')).toEqual([{ sum: 7 }]);
+  expect(await ask(text, [5, 6])).toEqual([{ sum: 11 }]);
+  await one.em.fork().transactional(async (em) => {
+    expect(await em.execute(text, [7, 8], 'all', { label: 'prepared' })).toEqual([{ sum: 15 }]);
+  });
+  const prepared = 'select statement, generic_plans + custom_plans as times from pg_prepared_statements';
+  expect(await ask(prepared, [])).toEqual([{ statement: 'select $1::int + $2 as sum', times: '3' }]);
+  await one.close(true);
+});
+
+test('every statement beyond the first two hundred texts is carried out unprepared', async () => {
+  const one = openDatabase(database.serviceUrl, 1);
+  const em = one.em.fork();
+  for (let number = 0; number < 203; number += 1) {
+    const [row] = await em.execute<{ it: number }[]>(`select ?::int + ${number} as it`, [1], 'all', {
+      label: 'prepared',
+    });
+    expect(row).toEqual({ it: number + 1 });
+  }
+  expect(await em.execute('select count(*)::int as count from pg_prepared_statements')).toEqual([{ count: 200 }]);
+  await one.close(true);
+});
+
 describe("the service's role", () => {
   const event = `insert into operation_event (operation_id, sequence, status, at, state)
     values ('0198d0a0-0000-7000-8000-00000000000a', 1, 'STARTED', now(), '{}')`;

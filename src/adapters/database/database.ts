@@ -8,6 +8,7 @@ import { OutboxMessage } from '../../domain/notifications.ts';
 import { Operation, OperationEvent } from '../../domain/operation.ts';
 import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
 import type { Tracing } from '../../domain/tracing.ts';
+import { type NamingClient, nameStatements, prepareStatements } from './prepared-statements.ts';
 import { spanStatements } from './statement-spans.ts';
 
 export const entities = [
@@ -31,6 +32,7 @@ export const entities = [
  */
 export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tracing: Tracing | null = null): MikroORM {
   const opened: { pool?: Pool } = {};
+  const statementNames = new Map<string, string>();
   const orm = new MikroORM({
     clientUrl: url,
     entities,
@@ -44,7 +46,10 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tra
       application_name: 'cratos-redeploy',
       onPoolCreated: (pool: Pool) => {
         opened.pool = pool;
-        pool.on('connect', (client) => breakSilent(client, silenceMs));
+        pool.on('connect', (client) => {
+          breakSilent(client, silenceMs);
+          nameStatements(client, statementNames);
+        });
       },
     },
     onCreateConnection: async (connection) => {
@@ -53,6 +58,7 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tra
     },
   });
   const tables = () => new Set(Array.from(orm.getMetadata().getAll().values(), ({ tableName }) => tableName));
+  prepareStatements(orm);
   pools.set(orm, opened);
   return orm;
 }
@@ -97,7 +103,7 @@ type Pool = {
   idleCount: number;
   waitingCount: number;
 };
-type Client = { connection: { stream: Socket } };
+type Client = NamingClient & { connection: { stream: Socket } };
 
 /**
  * A half-open connection would keep its request waiting until TCP gives up, after a quarter of an hour. The driver's

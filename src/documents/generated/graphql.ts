@@ -223,6 +223,26 @@ export type TicketEntryInput = {
   rollbackPlan?: string | null | undefined;
 };
 
+/** Which tickets; what is left out does not narrow the list. */
+export type TicketFilter = {
+  /** With an entry for this application. */
+  applicationName?: string | null | undefined;
+  /** With true: pending ones to which the viewer's approval would add something that is missing. None for those who are no APPROVER, none of one's own, and none of somebody of the same username. */
+  awaitingMyDecision?: boolean | null | undefined;
+  /** Of one of these categories. */
+  category?: Array<TicketCategory> | null | undefined;
+  /** Created then or later. */
+  createdAfter?: string | null | undefined;
+  /** Created before. */
+  createdBefore?: string | null | undefined;
+  /** With true: those whose glass was broken and that nobody else has reviewed yet, in whatever status. */
+  openReview?: boolean | null | undefined;
+  /** In one of these statuses. */
+  status?: Array<TicketStatus> | null | undefined;
+  /** Of this requester. */
+  username?: string | null | undefined;
+};
+
 /** What a completed ticket led to. */
 export type TicketResult =
   /** No operation was COMPLETED. */
@@ -396,6 +416,15 @@ export type TicketChangedSubscriptionVariables = Exact<{
 
 
 export type TicketChangedSubscription = { ticketChanged: { ticketNo: string, status: TicketStatus, result: TicketResult | null, username: string, reason: string } };
+
+export type TicketsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: TicketFilter | null | undefined;
+}>;
+
+
+export type TicketsQuery = { tickets: { edges: Array<{ node: { ticketNo: string, status: TicketStatus, result: TicketResult | null, category: TicketCategory, username: string, reason: string, createdAt: string, entries: Array<{ applicationName: string, success: boolean | null, completed: boolean, errorMessage: string | null, businessTags: Array<{ tagKey: string, tagValue: string }>, application: { name: string, updatedAt: string, owners: { users: Array<string>, groups: Array<string> } } | null, token: { expires: string | null, valid: boolean } | null }>, approvals: Array<{ approver: string, decision: Decision, comment: string | null, at: string }>, operations: { edges: Array<{ node: { applicationName: string, rolloutStatus: RolloutStatus, previousImage: string, currentImage: string | null, operationStartTime: string, operationEndTime: string | null, durationSeconds: number | null, success: boolean | null, errorMessage: string | null, newPods: Array<string> } }> } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -610,3 +639,68 @@ export const TicketChangedDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<TicketChangedSubscription, TicketChangedSubscriptionVariables>;
+export const TicketsDocument = new TypedDocumentString(`
+    query Tickets($first: Int, $after: String, $filter: TicketFilter) {
+  tickets(first: $first, after: $after, filter: $filter) {
+    edges {
+      node {
+        ticketNo
+        status
+        result
+        category
+        username
+        reason
+        createdAt
+        entries {
+          applicationName
+          businessTags {
+            tagKey
+            tagValue
+          }
+          success
+          completed
+          errorMessage
+          application {
+            name
+            owners {
+              users
+              groups
+            }
+            updatedAt
+          }
+          token {
+            expires
+            valid
+          }
+        }
+        approvals {
+          approver
+          decision
+          comment
+          at
+        }
+        operations(first: 5) {
+          edges {
+            node {
+              applicationName
+              rolloutStatus
+              previousImage
+              currentImage
+              operationStartTime
+              operationEndTime
+              durationSeconds
+              success
+              errorMessage
+              newPods
+            }
+          }
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TicketsQuery, TicketsQueryVariables>;

@@ -1,0 +1,36 @@
+import { TicketsDocument } from '../../src/documents/generated/graphql.ts';
+import type { Benchmark } from '../harness/benchmark.ts';
+import { startHandWritten } from '../references/hand-written.ts';
+import { postgraphileDocument, startPostgraphile } from '../references/postgraphile.ts';
+import { openPageServer } from '../world/page-server.ts';
+import { startProduct } from '../world/product.ts';
+import { prepareTickets, type TicketsSetting } from '../world/tickets-setting.ts';
+
+const tablesOf = ({ world: { env } }: TicketsSetting) => ({
+  connectionString: env['DATABASE_URL']!,
+  issuer: env['OIDC_ISSUER']!,
+  audience: 'cratos-redeploy',
+});
+
+const benchmark: Benchmark<TicketsSetting> = {
+  name: 'page-query',
+  figures: {
+    cpu: 'µs of CPU of Node and PostgreSQL per page of 50 tickets',
+    node: "µs of it that are Node's",
+  },
+  // Documents that the service knows, and any other one: they are carried out in the same way.
+  goals: [
+    { figure: 'cpu', of: 'product', against: 'PostGraphile', atMost: 0.9 },
+    { figure: 'cpu', of: 'product', against: 'by hand', atMost: 1.3 },
+    { figure: 'cpu', of: 'product', against: 'PostGraphile', atMost: 1.6 },
+  ],
+  prepare: prepareTickets,
+  sides: {
+    product: async (setting) => openPageServer(setting, TicketsDocument.toString(), await startProduct(setting.world)),
+    PostGraphile: async (setting) =>
+      openPageServer(setting, postgraphileDocument, await startPostgraphile(tablesOf(setting))),
+    'by hand': async (setting) => openPageServer(setting, '', await startHandWritten(tablesOf(setting))),
+  },
+};
+
+export default benchmark;

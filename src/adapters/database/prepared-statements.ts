@@ -1,0 +1,60 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+
+/*
+ * PostgreSQL parses and plans a statement anew each time that it comes, and MikroORM writes the values into its text.
+ * For reads of many small tables that is most of what PostgreSQL does; so statements labelled `prepared` are sent with
+ * their values beside them and are planned once per connection. Their text must be one of a few: it holds no values.
+ */
+
+/** A text beyond these is planned anew each time: each connection keeps its plans as long as it lasts. */
+const mostStatements = 200;
+
+/** In the order of their `?`. */
+const numbered = (text: string): string => {
+  let count = 0;
+  return text.replaceAll('?', () => `$${(count += 1)}`);
+};
+
+type Execute = (
+  text: string,
+  params: unknown[],
+  method: string,
+  ctx: Kysely | undefined,
+  log?: Log,
+) => Promise<unknown>;
+type Log = { label?: string };
+type Kysely = { executeQuery: (query: object) => Promise<{ rows: unknown[] }> };
+type Connection = {
+  execute: Execute;
+  getClient: () => Kysely;
+  executeQuery: (text: string, work: () => Promise<unknown>, context: object) => Promise<unknown>;
+};
+
+/** Lets what is labelled so be prepared. */
+export function prepareStatements(orm: MikroORM): void {
+  const connection = orm.em.getConnection() as unknown as Connection;
+  const platform = orm.em.getPlatform();
+  const execute = connection.execute.bind(connection);
+  const texts = new Map<string, string>();
+  connection.execute = async (text, params, method, ctx, log) => {
+    if (log?.label !== 'prepared') return execute(text, params, method, ctx, log);
+    const sql = texts.get(text) ?? numbered(text);
+    if (texts.size < mostStatements) texts.set(text, sql);
+    const work = async () => (await (ctx ?? connection.getClient()).executeQuery({ sql, parameters: params })).rows;
+    return connection.executeQuery(sql, work, { query: text, params, formatted: platform.formatQuery(text, params) });
+  };
+}
+
+export type NamingClient = { query: (text: unknown, values?: unknown, ...rest: unknown[]) => unknown };
+
+/** Only what is prepared comes with values of its own: the driver prepares what has a name. */
+export function nameStatements(client: NamingClient, names: Map<string, string>): void {
+  const query = client.query.bind(client);
+  client.query = (text, values, ...rest) => {
+    if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, values, ...rest);
+    const name = names.get(text) ?? (names.size < mostStatements ? `read_${names.size}` : undefined);
+    if (name === undefined) return query(text, values, ...rest);
+    names.set(text, name);
+    return query({ name, text, values }, ...rest);
+  };
+}
