@@ -1,6 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+
+/** Below those that systems give away: while one is closed nobody else gets it. */
+const ports = [20_000, 30_000] as const;
 
 /** Stands between a client and a server, so that a test can break what runs through it and count its sockets. */
 export class Relay {
@@ -34,10 +38,17 @@ export class Relay {
 
   /** Listens, from the second time on where it did before. */
   async serve(): Promise<void> {
-    this.#server = createServer((socket) => this.#accept(socket));
-    this.#server.listen(this.#port, '127.0.0.1');
-    await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
+    const isFirst = this.#port === 0;
+    for (;;) {
+      if (isFirst) this.#port = randomInt(...ports);
+      const server = createServer((socket) => this.#accept(socket)).listen(this.#port, '127.0.0.1');
+      const taken = await once(server, 'listening').then(
+        () => null,
+        (error: unknown) => error as NodeJS.ErrnoException,
+      );
+      if (!taken) return void (this.#server = server);
+      if (!isFirst || taken.code !== 'EADDRINUSE') throw taken;
+    }
   }
 
   /** Refuses connections and breaks those that are open, until `serve`. */
