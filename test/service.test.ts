@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../src/settings/config.ts';
 import { openService, type Service, startService } from '../src/service.ts';
-import { createTestDatabase } from './support/database.ts';
+import { createTestDatabase, ownLocks } from './support/database.ts';
 import { isListening } from './support/listeners.ts';
 import { MainProcess } from './support/main-process.ts';
 import { Relay } from './support/relay.ts';
@@ -47,8 +47,8 @@ const portOf = ({ url }: { url: string }): number => Number(new URL(url).port);
 
 /** Whether a statement has, or waits for, the table of applications. */
 const waitsForApplications = (granted: boolean) => async () => {
-  const where = `where relation = 'application'::regclass and granted = ?`;
-  return (await services.sql(`select pid from pg_locks ${where}`, [granted]))[0];
+  const locks = `select pid from ${ownLocks} and relation = 'application'::regclass and granted = ?`;
+  return (await services.sql(locks, [granted]))[0];
 };
 
 /** No loop of a service reads this table: whoever waits for it is a request. */

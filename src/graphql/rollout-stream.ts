@@ -3,10 +3,10 @@ import { isFinal } from '../domain/transitions.ts';
 import { LiveStream } from './live-stream.ts';
 
 /** How many events are read from the record at once. Less than may wait, so that a filled gap reaches a quick client whole. */
-export const recordPageSize = 16;
+export const recordPageSize = 32;
 
-/** More than this and a client counts as too slow; of usual events they take 50 KiB. */
-export const longestPending = 24;
+/** More than this and a client counts as too slow. A client that is only busy, or comes back, must not fall behind so far. */
+export const longestPending = 64;
 
 /**
  * One subscriber's events. Of what a slow client has not taken only the newest state of each status is kept; the final

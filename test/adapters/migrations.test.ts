@@ -4,7 +4,7 @@ import { Migration } from '@mikro-orm/migrations';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type MikroORM, openDatabase } from '../../src/adapters/database/database.ts';
 import { databaseFaults, migrate, migrationsList } from '../../src/adapters/database/migrate.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase, ownLocks, type TestDatabase } from '../support/database.ts';
 import { newOperation } from '../support/entities.ts';
 import { until } from '../support/wait.ts';
 
@@ -153,8 +153,8 @@ describe('versions beside each other', () => {
     const holding = asOwner('begin; select count(*) from ticket; select pg_sleep(60)').catch(() => undefined);
     const [holder] = await until('the table is read', async () => {
       const found = await asOwner<{ pid: number }>(
-        `select pid from pg_locks join pg_stat_activity using (pid)
-         where relation = 'ticket'::regclass and granted and query like 'begin; select %'`,
+        `select pid from ${ownLocks} and relation = 'ticket'::regclass and granted
+           and pid in (select pid from pg_stat_activity where query like 'begin; select %')`,
       );
       return found.length > 0 && found;
     });

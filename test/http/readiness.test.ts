@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Health, NotReady } from '../../src/http/health.ts';
 import { startIssuer } from '../../src/sandbox/issuer.ts';
 import type { Service } from '../../src/service.ts';
+import { ownLocks } from '../support/database.ts';
 import { Relay } from '../support/relay.ts';
 import { ask, openTestServices, type TestServices } from '../support/service.ts';
 import { until } from '../support/wait.ts';
@@ -88,7 +89,7 @@ describe('a replica whose dependency is away', () => {
       .catch(() => undefined);
     const holders = (granted: boolean) =>
       services.sql<{ pid: number }>(
-        `select pid from pg_locks where relation = 'application'::regclass and granted = ?`,
+        `select pid from ${ownLocks} and relation = 'application'::regclass and granted = ?`,
         [granted],
       );
     const [holder] = await until('the table is locked', async () => {

@@ -5,6 +5,7 @@ import { registerApplication } from '../../src/operations/applications.ts';
 import { listTickets } from '../../src/operations/lists.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { approve, createTicket, reject } from '../../src/operations/tickets.ts';
+import { ownLocks } from '../support/database.ts';
 import {
   alice,
   authorizedTicket,
@@ -201,7 +202,7 @@ describe('an approval is for the application as it stood', () => {
     await authorizedTicket(replica.desk, name);
     const held = Promise.withResolvers<void>();
     const holding = world.hold('select 1 from application where name = ? for update', [name], held.promise);
-    const lockers = `select 1 from pg_locks where relation = 'application'::regclass and mode = 'RowShareLock'`;
+    const lockers = `select 1 from ${ownLocks} and relation = 'application'::regclass and mode = 'RowShareLock'`;
     await until('the application is held', async () => (await world.sql(lockers)).length === 1);
     const starting = refusalOf(start(name));
     await until('the redeploy waits for it', async () => (await world.sql(lockers)).length === 2);

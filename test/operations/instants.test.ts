@@ -4,6 +4,7 @@ import { redeploy } from '../../src/operations/redeploys.ts';
 import { cancelTicket, completeTicket } from '../../src/operations/ticket-endings.ts';
 import { approve, reject } from '../../src/operations/tickets.ts';
 import { revokeToken } from '../../src/operations/token-revocations.ts';
+import { ownLocks } from '../support/database.ts';
 import {
   alice,
   authorizedTicket,
@@ -53,8 +54,7 @@ async function hold({ id }: Held, enough: () => Promise<boolean> = async () => t
   try {
     await until('somebody waits for it', async () => {
       // Who waits for a row holds its lock in the queue.
-      const queue = `select 1 from pg_locks where locktype = 'tuple' and relation = 'ticket'::regclass
-        and database = (select oid from pg_database where datname = current_database())`;
+      const queue = `select 1 from ${ownLocks} and locktype = 'tuple' and relation = 'ticket'::regclass`;
       return (await world.sql(queue)).length > 0 && (await enough());
     });
     const [row] = await world.sql<{ now: string }>('select clock_timestamp()::timestamptz(3) as now');

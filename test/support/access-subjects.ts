@@ -28,8 +28,11 @@ const field =
   ): Subject['answer'] =>
   async ({ world, token, situation }) => {
     const { data, errors } = await ask(world.replica, token, `${signature} { it: ${document} }`, variables(situation));
-    if (errors.length > 0) return String(errors[0]!.extensions['code']);
-    return read(data!['it'] as Data, situation);
+    const [error] = errors;
+    if (!error) return read(data!['it'] as Data, situation);
+    const code = String(error.extensions['code']);
+    // Nobody's right answer: whoever sees it wants to know what was away.
+    return code === 'UNAVAILABLE' ? `${code}: ${error.message}` : code;
   };
 
 const ofName: Variables = ({ applicationName }) => ({ name: applicationName });

@@ -32,3 +32,6 @@ async function asOwner<T>(work: (orm: MikroORM) => Promise<T>): Promise<T> {
     await orm.close(true);
   }
 }
+
+/** To be gone on with `and`. Databases are copies of one: in all of them a table has the same number. */
+export const ownLocks = 'pg_locks where database = (select oid from pg_database where datname = current_database())';
