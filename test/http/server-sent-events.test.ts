@@ -98,11 +98,15 @@ test('tickets are told as they change', async () => {
   await until('it is open', () => replica.tickets.streamCount === 1);
   const { desk } = replica.replica;
   const { ticketNo } = await ticketFor(desk, await registeredApplication(desk));
-  await until('the ticket is told', () => stream.results.length > 0);
+  // Redis is every test's: what others there say of their tickets has ours of the same numbers told as well.
+  const isTold = (status: string) => () =>
+    stream.results.some(({ data }) => {
+      const told = data?.['ticketChanged'] as { ticketNo: string; status: string } | undefined;
+      return told?.ticketNo === ticketNo && told.status === status;
+    });
+  await until('the ticket is told', isTold('PENDING_APPROVAL'));
   expect(await approve(desk, carol, { ticketNo })).toMatchObject({ status: 'AUTHORIZED' });
-  const last = () => stream.results.at(-1)?.data?.['ticketChanged'];
-  await until('its approval is told', () => (last() as { status: string }).status === 'AUTHORIZED');
-  expect(last()).toMatchObject({ ticketNo });
+  await until('its approval is told', isTold('AUTHORIZED'));
   stream.terminate();
   await untilNothingIsLeft(replica);
 });
