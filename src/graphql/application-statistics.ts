@@ -28,7 +28,7 @@ const TicketCountsType = builder.objectRef<ApplicationStatistics['tickets']>('Ti
 });
 
 const OperationCountsType = builder.objectRef<ApplicationStatistics['operations']>('OperationCounts').implement({
-  description: 'How many redeployments, by what became of them.',
+  description: 'How many redeploys, by what became of them.',
   fields: (t) => ({
     total: t.exposeInt('total', { description: 'All.' }),
     completed: t.exposeInt('completed', { description: 'COMPLETED.' }),
@@ -48,7 +48,7 @@ const PercentilesType = builder.objectRef<NonNullable<ApplicationStatistics['dur
 });
 
 const ApplicationStatisticsType = builder.objectRef<ApplicationStatistics>('ApplicationStatistics').implement({
-  description: 'What became of the tickets and redeployments of one application that began within one period.',
+  description: 'What became of the tickets and redeploys of one application that began within one period.',
   fields: (t) => ({
     from: t.field({ type: 'DateTime', description: 'The period begins then.', resolve: ({ from }) => from }),
     to: t.field({ type: 'DateTime', description: 'It ends before that instant.', resolve: ({ to }) => to }),

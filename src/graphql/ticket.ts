@@ -158,7 +158,7 @@ builder.node(TicketType, {
     operations: t.connection(
       {
         type: OperationType,
-        description: 'Its redeployments, newest first.',
+        description: 'Its redeploys, newest first.',
         resolve: (ticket, args, ctx) =>
           keysetConnection(
             args,
