@@ -38,7 +38,7 @@ export async function measure(
     const count = warmUpRounds + (benchmark.rounds ?? usualRounds);
     for (let round = 0; round < count; round += 1) {
       if (round >= warmUpRounds + fewestRounds && performance.now() > deadline) break;
-      // The first one's profile is of code that is hot, and its figures are not kept.
+      // Of the last round that warms up: the code is hot, and its figures are not kept.
       const isProfiled = options.isProfiled && round === warmUpRounds - 1;
       for (const [name, side] of round % 2 === 0 ? sides : sides.toReversed()) {
         const { figures, lines } = (await side.tell({ round: { isProfiled } })) as Measured;

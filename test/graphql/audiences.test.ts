@@ -1,0 +1,117 @@
+import { parse } from 'graphql';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { RolloutEvent, RolloutStatus } from '../../src/domain/rollout.ts';
+import { Audiences, SharedResults } from '../../src/graphql/audiences.ts';
+import { maskErrors } from '../../src/graphql/errors.ts';
+import { RolloutStream } from '../../src/graphql/rollout-stream.ts';
+import { schema } from '../../src/graphql/schema.ts';
+import { pino } from 'pino';
+
+const document = /* GraphQL */ `
+  subscription Watch($id: ID!, $after: Int, $brief: Boolean = false) {
+    rolloutStatus(operationId: $id, after: $after) {
+      sequence
+      message @skip(if: $brief)
+    }
+  }
+`;
+
+/** How often an event's message was read: once for each execution. */
+let executions = 0;
+let audiences: Audiences;
+beforeEach(() => {
+  executions = 0;
+  audiences = new Audiences(maskErrors(pino({ level: 'silent' })));
+});
+
+const event = (sequence: number, status: RolloutStatus = 'PROGRESSING'): RolloutEvent => ({
+  operationId: '01900000-0000-7000-8000-000000000000',
+  sequence,
+  status,
+  get message() {
+    executions += 1;
+    return `event ${sequence}`;
+  },
+  at: new Date(0),
+  failures: [],
+  newPods: [],
+  newPodCount: 0,
+  terminatedPods: [],
+  terminatedPodCount: 0,
+  replicas: { desired: 0, updated: 0, ready: 0, available: 0, old: 0 },
+});
+
+type Client = { stream: RolloutStream; got: unknown[]; ended: Promise<unknown>; leave: () => Promise<unknown> };
+
+async function subscribe(variables: object = {}, source = document, operationName?: string): Promise<Client> {
+  const stream = new RolloutStream(null, async () => []);
+  const results = await audiences.subscribe({
+    schema,
+    document: parse(source),
+    operationName,
+    variableValues: { id: 'any', ...variables },
+    contextValue: { findOperation: async () => ({}), live: { followRollout: async () => stream } },
+  });
+  if (!(results instanceof SharedResults)) throw new Error(JSON.stringify(results));
+  const got: unknown[] = [];
+  results.sendWith((json) => {
+    got.push((JSON.parse(json.toString()) as { data: { rolloutStatus: unknown } }).data.rolloutStatus);
+    return null;
+  });
+  return { stream, got, ended: results.next(), leave: () => results.return() };
+}
+
+describe('whoever asks with the same document', () => {
+  test('gets what was executed once, whatever they asked to begin with', async () => {
+    const clients = [await subscribe(), await subscribe(), await subscribe({ id: 'another id', after: 0 })];
+    const told = event(7);
+    for (const { stream } of clients) stream.take(told);
+    for (const { got } of clients) expect(got).toEqual([{ sequence: 7, message: 'event 7' }]);
+    expect([executions, audiences.count]).toEqual([1, 1]);
+  });
+
+  test('but with another value for a directive gets results of their own', async () => {
+    const whole = await subscribe();
+    const brief = await subscribe({ brief: true });
+    const told = event(7);
+    for (const { stream } of [brief, whole]) stream.take(told);
+    expect([whole.got, brief.got]).toEqual([[{ sequence: 7, message: 'event 7' }], [{ sequence: 7 }]]);
+    expect(audiences.count).toBe(2);
+  });
+
+  test('but for another operation of it gets results of their own', async () => {
+    const two = `subscription A { rolloutStatus(operationId: "1") { sequence } }
+                 subscription B { rolloutStatus(operationId: "1") { message } }`;
+    const [a, b] = [await subscribe({}, two, 'A'), await subscribe({}, two, 'B')];
+    const told = event(7);
+    for (const { stream } of [a, b]) stream.take(told);
+    expect([a.got, b.got]).toEqual([[{ sequence: 7 }], [{ message: 'event 7' }]]);
+  });
+});
+
+test('another document is executed on its own', async () => {
+  const [one, other] = [await subscribe(), await subscribe({}, document.replace('sequence', 'sequence status'))];
+  const told = event(1);
+  for (const { stream } of [one, other]) stream.take(told);
+  expect(other.got).toEqual([{ sequence: 1, status: 'PROGRESSING', message: 'event 1' }]);
+  expect(one.got).toEqual([{ sequence: 1, message: 'event 1' }]);
+  expect(executions).toBe(2);
+});
+
+test('what comes is sent before anything else happens, and the final event ends it', async () => {
+  const { stream, got, ended } = await subscribe();
+  stream.take(event(1));
+  expect(got).toHaveLength(1);
+  stream.take(event(2, 'COMPLETED'));
+  expect(got).toHaveLength(2);
+  expect(await ended).toEqual({ done: true, value: undefined });
+});
+
+test('nothing is left when the last one leaves', async () => {
+  const clients = [await subscribe(), await subscribe()];
+  await clients[0]!.leave();
+  expect(audiences.count).toBe(1);
+  await clients[1]!.leave();
+  expect(audiences.count).toBe(0);
+  for (const { ended } of clients) expect(await ended).toEqual({ done: true, value: undefined });
+});
