@@ -3,7 +3,7 @@ import type { World } from '../world/dependencies.ts';
 import { deliver, heapBytes, liveWorld, type LiveRound, productSide } from '../world/live-side.ts';
 
 /** More than the sockets between the two take in. */
-const events = 2_500;
+const events = 6_000;
 const others = 19;
 
 /** One client that reads nothing for a while; the others must not notice. */
@@ -26,7 +26,7 @@ const benchmark: Benchmark<World> = {
     { figure: 'ends', of: 'product', atLeast: 1 },
   ],
   prepare: liveWorld(others + 1),
-  rounds: 9,
+  rounds: 5,
   sides: {
     product: productSide({
       count: others + 1,

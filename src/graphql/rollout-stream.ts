@@ -3,10 +3,10 @@ import { isFinal } from '../domain/transitions.ts';
 import { LiveStream } from './live-stream.ts';
 
 /** How many events are read from the record at once. Less than may wait, so that a filled gap reaches a quick client whole. */
-export const recordPageSize = 32;
+export const recordPageSize = 16;
 
-/** More than this and a client counts as too slow. */
-export const longestPending = 64;
+/** More than this and a client counts as too slow; of usual events they take 50 KiB. */
+export const longestPending = 24;
 
 /**
  * One subscriber's events. Of what a slow client has not taken only the newest state of each status is kept; the final

@@ -60,7 +60,7 @@ test('clients that stall take little memory and nothing from the others; they sk
   const long = 'x'.repeat(16_000); // much more in all than the sockets between the two take in
   const most = { waiting: 0, unsentBytes: 0 };
   while (rollout.last < 2_000) {
-    const events = await rollout.recordAll(Array.from({ length: 48 }, () => long));
+    const events = await rollout.recordAll(Array.from({ length: longestPending }, () => long));
     await Promise.all(events.map(publish));
     await seen(quick, rollout.last);
     most.waiting = Math.max(most.waiting, ...streams.map(({ pendingCount }) => pendingCount));
