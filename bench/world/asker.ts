@@ -1,5 +1,5 @@
 import type { Asked } from './asking.ts';
-import { HelperProcess } from './helper-process.ts';
+import { ProcessApart } from './process-apart.ts';
 
 /** How many rollouts were under way at most. */
 export type RolledOut = { most: number };
@@ -7,7 +7,7 @@ export type RolledOut = { most: number };
 export type AskerOrder = { ask: Asked } | { rollOut: Asked; redisUrl: string };
 
 /** Somebody who asks over HTTP, in a process of its own. */
-export class Asker extends HelperProcess<AskerOrder> {
+export class Asker extends ProcessApart<AskerOrder> {
   constructor() {
     super('asker-process.ts');
   }

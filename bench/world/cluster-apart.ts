@@ -1,4 +1,4 @@
-import { HelperProcess } from './helper-process.ts';
+import { ProcessApart } from './process-apart.ts';
 
 /** What the API server was asked since its start: collections that are watched, and all requests but watches. */
 export type ApiRequests = { watches: number; requests: number };
@@ -9,7 +9,7 @@ type Start = { name: string; deployments: readonly string[]; readyMilliseconds: 
 export type ClusterOrder = { start: Start } | { count: true };
 
 /** A simulated cluster in a process of its own. */
-export class ClusterApart extends HelperProcess<ClusterOrder> {
+export class ClusterApart extends ProcessApart<ClusterOrder> {
   constructor() {
     super('cluster-process.ts');
   }

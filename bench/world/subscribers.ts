@@ -1,4 +1,4 @@
-import { HelperProcess } from './helper-process.ts';
+import { ProcessApart } from './process-apart.ts';
 
 /** Who subscribes, to what, and what is published to them. */
 export type Subscription = {
@@ -28,7 +28,7 @@ export type SubscriberOrder =
   | { read: boolean };
 
 /** Subscribers in a process of their own, and what publishes to them. */
-export class Subscribers extends HelperProcess<SubscriberOrder> {
+export class Subscribers extends ProcessApart<SubscriberOrder> {
   private constructor() {
     super('subscriber-process.ts');
   }

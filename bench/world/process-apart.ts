@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** A process beside a side's own, whose work does not count; it carries out one order after the other. */
-export class HelperProcess<Order extends object> {
+export class ProcessApart<Order extends object> {
   private readonly child: ChildProcess;
   private readonly program: string;
 
