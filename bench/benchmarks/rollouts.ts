@@ -27,6 +27,7 @@ const benchmark: Benchmark<World> = {
   ],
   prepare: (keep) => startWorld(keep, { people: deployersOf(1_000), env: redeployLimits }),
   rounds: 3,
+  warmUps: 1,
   sides,
 };
 

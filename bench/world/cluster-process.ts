@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppsV1Api, KubeConfig } from '@kubernetes/client-node';
 import { type SimulatedCluster, startSimulatedCluster } from '../../src/sandbox/cluster/simulated-cluster.ts';
 import type { SeedObject } from '../../src/sandbox/cluster/guide-objects.ts';
 import type { ApiRequests, ClusterOrder } from './cluster-apart.ts';
@@ -22,10 +24,22 @@ const deploymentOf = (name: string): SeedObject => ({
   },
 });
 
+async function untilUp(): Promise<void> {
+  const config = new KubeConfig();
+  config.loadFromString(cluster.kubeconfig);
+  const apps = config.makeApiClient(AppsV1Api);
+  for (;;) {
+    const { items } = await apps.listNamespacedDeployment({ namespace: 'default' });
+    if (items.every(({ status }) => status?.availableReplicas === 1)) return;
+    await pause(100);
+  }
+}
+
 async function carryOut(order: ClusterOrder): Promise<string | ApiRequests> {
   if ('start' in order) {
     const { name, deployments, readyMilliseconds } = order.start;
     cluster = await startSimulatedCluster({ name, readyMilliseconds, objects: deployments.map(deploymentOf) });
+    await untilUp();
     cluster.intercept = ({ path, query }) => {
       if (query.has('watch')) watched.add(path);
       else requests += 1;
