@@ -66,7 +66,7 @@ export class SharedResults implements AsyncIterableIterator<ExecutionResult> {
     this.send = send;
   }
 
-  /** What comes is sent in the midst of its coming: to wait a turn would cost as much as all the rest. */
+  /** What comes is sent in the midst of its coming: no promise stands between an event and the socket. */
   next(): Promise<IteratorResult<ExecutionResult>> {
     const { events, audience } = this;
     return new Promise((resolve, reject) => {

@@ -13,8 +13,7 @@ type Client = {
 
 /**
  * Sends results that are written already: the same bytes to everybody but for the id, which is written into one buffer
- * again and again. For each client to have its own costs as much as the rest of sending, not by the copy, but by the
- * memory that it takes.
+ * again and again, so that no client needs a copy of its own.
  */
 export class NextMessages {
   /** What stands in the message; null where the message may not be written to any more. */
