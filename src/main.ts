@@ -1,6 +1,12 @@
-import { ConfigError, readConfig } from './settings/config.ts';
-import { createLogger } from './logger.ts';
-import { openService } from './service.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Whoever may write there may change the code itself; where nobody may, all is compiled anew at each start.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/node'));
+// What is imported at the top is compiled before anything runs.
+const { ConfigError, readConfig } = await import('./settings/config.ts');
+const { createLogger } = await import('./logger.ts');
+const { openService } = await import('./service.ts');
 
 /** Not even read where nobody collects traces. */
 async function openTracing(url: string) {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Benchmark, Side } from '../harness/benchmark.ts';
 import { startWorld, type World } from '../world/dependencies.ts';
 
@@ -17,14 +18,15 @@ const starting =
         env,
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      const exited = once(child, 'exit');
+      const exited = once(child, 'close');
       const lines: string[] = [];
-      for await (const text of child.stdout as AsyncIterable<Buffer>) {
-        lines.push(String(text));
-        if (lines.join('').includes('serving')) break;
-      }
-      const time = performance.now() - began;
-      if (!lines.join('').includes('serving')) throw new Error(`${program} did not start: ${lines.join('')}`);
+      const serving = Promise.withResolvers<number>();
+      createInterface(child.stdout).on('line', (line) => {
+        lines.push(line);
+        if (line.includes('"msg":"serving"')) serving.resolve(performance.now());
+      });
+      void exited.then(() => serving.reject(new Error(`${program} did not start: ${lines.join('\n')}`)));
+      const time = (await serving.promise) - began;
       child.kill('SIGTERM');
       await exited;
       return { units: 1, time };
@@ -36,7 +38,7 @@ const benchmark: Benchmark<World> = {
   name: 'start',
   figures: { time: 'ms until it serves' },
   goals: [{ figure: 'time', of: 'product', against: 'imports', atMost: 1.5 }],
-  prepare: (keep) => startWorld(keep),
+  prepare: (keep) => startWorld(keep, { env: { SHUTDOWN_DELAY_SECONDS: '0' } }),
   sides: { product: starting('src/main.ts'), imports: starting('bench/references/import-dependencies.ts') },
 };
 

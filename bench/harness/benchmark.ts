@@ -12,6 +12,8 @@ export type Benchmark<Setting = unknown> = {
   prepare: (keep: Keep) => Promise<Setting>;
   /** How many rounds count, after those that warm up; fewer where the time runs out. */
   rounds?: number;
+  /** How many come before and do not count; two, where a round is not long enough to warm up by itself. */
+  warmUps?: number;
   /** Why it cannot be run here, or null. */
   skipped?: () => string | null;
 };

@@ -5,7 +5,7 @@ import type { Answer, Order } from './side-process.ts';
 import { judge, type Outcome, type Rounds } from './statistics.ts';
 
 const program = fileURLToPath(new URL('side-process.ts', import.meta.url));
-const warmUpRounds = 2;
+const usualWarmUps = 2;
 const usualRounds = 15;
 /** Fewer tell nothing of how much they vary. */
 const fewestRounds = 5;
@@ -35,14 +35,15 @@ export async function measure(
     }
     const rounds: Rounds = Object.fromEntries(sides.map(([name]) => [name, []]));
     const profiles: Profiles = {};
-    const count = warmUpRounds + (benchmark.rounds ?? usualRounds);
+    const { warmUps = usualWarmUps } = benchmark;
+    const count = warmUps + (benchmark.rounds ?? usualRounds);
     for (let round = 0; round < count; round += 1) {
-      if (round >= warmUpRounds + fewestRounds && performance.now() > deadline) break;
+      if (round >= warmUps + fewestRounds && performance.now() > deadline) break;
       // Of the last round that warms up: the code is hot, and its figures are not kept.
-      const isProfiled = options.isProfiled && round === warmUpRounds - 1;
+      const isProfiled = options.isProfiled && round === warmUps - 1;
       for (const [name, side] of round % 2 === 0 ? sides : sides.toReversed()) {
         const { figures, lines } = (await side.tell({ round: { isProfiled } })) as Measured;
-        if (round >= warmUpRounds) rounds[name]!.push(figures);
+        if (round >= warmUps) rounds[name]!.push(figures);
         if (lines) profiles[name] = lines;
       }
     }

@@ -3,6 +3,7 @@ import '@mikro-orm/migrations';
 import '@mikro-orm/postgresql';
 import '@pothos/core';
 import '@pothos/plugin-relay';
+import '@prometheus-io/client';
 import 'canonicalize';
 import 'dataloader';
 import 'graphql';
@@ -16,5 +17,5 @@ import 'ws';
 import 'yaml';
 import 'zod';
 
-/** What a start cannot do without, and nothing else. */
-process.stdout.write('serving\n');
+/** What a start of the service loads, and nothing else. */
+process.stdout.write('{"msg":"serving"}\n');

@@ -1,25 +1,23 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import type { Asked } from './asking.ts';
+import { ProcessApart } from './process-apart.ts';
 
-/** One GraphQL request for each set of variables. */
-export type Asked = { url: string; token: string; query: string; variables: readonly object[] };
+/** How many rollouts were under way at most. */
+export type RolledOut = { most: number };
 
-const program = fileURLToPath(new URL('asker-process.ts', import.meta.url));
+export type AskerOrder = { ask: Asked } | { rollOut: Asked; redisUrl: string };
 
 /** Somebody who asks over HTTP, in a process of its own. */
-export class Asker {
-  private readonly child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-
-  async ask(asked: Asked): Promise<void> {
-    this.child.send(asked);
-    const [answer] = (await once(this.child, 'message')) as [{ done: null } | { failed: string }];
-    if ('failed' in answer) throw new Error(`asker: ${answer.failed}`);
+export class Asker extends ProcessApart<AskerOrder> {
+  constructor() {
+    super('asker-process.ts');
   }
 
-  async close(): Promise<void> {
-    const ended = once(this.child, 'exit');
-    this.child.disconnect();
-    await ended;
+  async ask(asked: Asked): Promise<void> {
+    await this.tell({ ask: asked });
+  }
+
+  /** Redeploys; until every rollout is COMPLETED. */
+  rollOut(asked: Asked, redisUrl: string): Promise<RolledOut> {
+    return this.tell({ rollOut: asked, redisUrl }) as Promise<RolledOut>;
   }
 }

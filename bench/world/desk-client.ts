@@ -11,10 +11,12 @@ import type { ContainerImage } from '../../src/domain/images.ts';
 export class DeskClient {
   private readonly url: string;
   private readonly tokens: Record<string, string>;
+  private readonly deployer: string;
 
-  constructor({ url }: { url: string }, { tokens }: { tokens: Record<string, string> }) {
+  constructor({ url }: { url: string }, { tokens }: { tokens: Record<string, string> }, deployer = 'alice') {
     this.url = url;
     this.tokens = tokens;
+    this.deployer = deployer;
   }
 
   async ask<Data, Variables>(
@@ -32,15 +34,15 @@ export class DeskClient {
     return data;
   }
 
-  /** An application of alice's that is registered for one Deployment. */
+  /** An application of the deployer's that is registered for one Deployment. */
   async register(name: string, target: { namespace: string; deploymentName: string }): Promise<void> {
-    const input = { name, businessTags: [], owners: { users: ['alice'] }, targets: [target] };
+    const input = { name, businessTags: [], owners: { users: [this.deployer] }, targets: [target] };
     await this.ask('grace', RegisterApplicationDocument, { input });
   }
 
-  /** Alice holds the tokens of these applications. */
+  /** The deployer holds the tokens of these applications, of which a ticket takes twenty. */
   async authorize(...applications: string[]): Promise<void> {
-    const { createTicket } = await this.ask('alice', CreateTicketDocument, {
+    const { createTicket } = await this.ask(this.deployer, CreateTicketDocument, {
       input: {
         workOrderKey: 'APPLICATION_REDEPLOY',
         reason: 'it answers 500',
@@ -53,7 +55,7 @@ export class DeskClient {
 
   /** Answers with the operation's id. */
   async redeploy(applicationName: string, images: ContainerImage[] | null = null): Promise<string> {
-    const { redeploy } = await this.ask('alice', RedeployDocument, { input: { applicationName, images } });
+    const { redeploy } = await this.ask(this.deployer, RedeployDocument, { input: { applicationName, images } });
     return redeploy.id;
   }
 }

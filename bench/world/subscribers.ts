@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { ProcessApart } from './process-apart.ts';
 
 /** Who subscribes, to what, and what is published to them. */
 export type Subscription = {
@@ -29,19 +27,15 @@ export type SubscriberOrder =
   /** Whether the first subscriber reads from its socket; once it reads again, until it has the newest event. */
   | { read: boolean };
 
-const program = fileURLToPath(new URL('subscriber-process.ts', import.meta.url));
-
 /** Subscribers in a process of their own, and what publishes to them. */
-export class Subscribers {
-  private readonly child: ChildProcess;
-
-  private constructor(child: ChildProcess) {
-    this.child = child;
+export class Subscribers extends ProcessApart<SubscriberOrder> {
+  private constructor() {
+    super('subscriber-process.ts');
   }
 
   /** All of them have had an event. */
   static async open(subscription: Subscription): Promise<Subscribers> {
-    const subscribers = new Subscribers(fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
+    const subscribers = new Subscribers();
     await subscribers.tell({ open: subscription });
     return subscribers;
   }
@@ -53,18 +47,5 @@ export class Subscribers {
 
   async read(isReading: boolean): Promise<void> {
     await this.tell({ read: isReading });
-  }
-
-  async close(): Promise<void> {
-    const ended = once(this.child, 'exit');
-    this.child.disconnect();
-    await ended;
-  }
-
-  private async tell(order: SubscriberOrder): Promise<unknown> {
-    this.child.send(order);
-    const [answer] = (await once(this.child, 'message')) as [{ done: unknown } | { failed: string }];
-    if ('failed' in answer) throw new Error(`subscribers: ${answer.failed}`);
-    return answer.done;
   }
 }

@@ -10,9 +10,10 @@ import { createContext } from '../graphql/context.ts';
 import { CheckedDocuments, type DocumentLimits } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
-import { Audiences, type SendResult, SharedResults } from '../graphql/audiences.ts';
+import { Audiences, SharedResults } from '../graphql/audiences.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { GraphqlSpans } from './request-spans.ts';
+import { NextMessages } from './next-messages.ts';
 import type { OpenConnections, Release } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
 import type { SignInOf } from './request-log.ts';
@@ -140,6 +141,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
   const { desk, live, signIn, mask, connections, measures, spans, documents } = settings;
   const checkedDocuments = new CheckedDocuments(documents);
   const audiences = new Audiences(mask);
+  const messages = new NextMessages();
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -215,7 +217,9 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     },
     onOperation: ({ extra }, id, payload, _args, results) => {
       measures.answer(payload);
-      if (results instanceof SharedResults) results.sendWith(sendNext(extra, id));
+      if (!(results instanceof SharedResults)) return;
+      const idBytes = Buffer.from(JSON.stringify(id));
+      results.sendWith((json) => (isOpen(extra.socket) ? messages.send(extra, idBytes, json) : null));
     },
     onError: ({ extra }, _id, payload, errors) => {
       release(extra, payload);
@@ -232,20 +236,6 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     },
   };
 }
-
-/** Sends results that are written already: the same bytes to everybody behind each one's own id. */
-function sendNext({ socket, transport }: Connection, id: string): SendResult {
-  const head = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
-  return (json) => {
-    if (!isOpen(socket)) return null;
-    socket.send(Buffer.concat([head, json, tail]), { binary: false });
-    if (socket.bufferedAmount === 0) return null;
-    // An empty write is called back once everything before it has left.
-    return new Promise((resolve) => transport.write('', () => resolve()));
-  };
-}
-
-const tail = Buffer.from('}');
 
 const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject, Objects, ResourceName } from './objects.ts';
+import { OrderedObjects } from './ordered-objects.ts';
 
 export type Change = {
   version: number;
@@ -28,7 +29,7 @@ function freeze(value: unknown): void {
 export class Store {
   #version: number;
   #oldest: number;
-  readonly #objects = new Map<ResourceName, Map<string, KubernetesObject>>();
+  readonly #objects = new Map<ResourceName, OrderedObjects>();
   #history: Change[] = [];
   readonly #listeners = new Set<(change: Change) => void>();
 
@@ -52,9 +53,9 @@ export class Store {
     return this.#oldest;
   }
 
-  #of(resource: ResourceName): Map<string, KubernetesObject> {
+  #of(resource: ResourceName): OrderedObjects {
     let objects = this.#objects.get(resource);
-    if (objects === undefined) this.#objects.set(resource, (objects = new Map()));
+    if (objects === undefined) this.#objects.set(resource, (objects = new OrderedObjects()));
     return objects;
   }
 
@@ -68,9 +69,7 @@ export class Store {
 
   /** In the order of etcd's keys. */
   list<Name extends ResourceName>(resource: Name, namespace?: string): Objects[Name][] {
-    const all = [...this.#of(resource).values()] as Objects[Name][];
-    const wanted = namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace);
-    return wanted.sort((a, b) => (this.#key(a) < this.#key(b) ? -1 : 1));
+    return this.#of(resource).values(namespace === undefined ? '' : `${namespace}/`) as Objects[Name][];
   }
 
   /** Adds or replaces, and answers with what is stored now. Nothing happens, no version is used, where nothing differs. */
@@ -126,7 +125,7 @@ export class Store {
   }
 
   saved(): SavedObjects {
-    const objects = Object.fromEntries([...this.#objects].map(([resource, all]) => [resource, [...all.values()]]));
+    const objects = Object.fromEntries([...this.#objects].map(([resource, all]) => [resource, all.values()]));
     return { version: this.#version, objects };
   }
 }
