@@ -42,7 +42,7 @@ export class Metrics implements Measurements {
   });
   private readonly eventLag = new Histogram({
     name: 'cratos_redeploy_event_lag_seconds',
-    help: 'Of rollout events: record is from the watch to the record, up to half a second of it on purpose; delivery is from the record to the subscribers of this replica.',
+    help: 'Of rollout events: record is from the watch to the record, up to a second of it on purpose; delivery is from the record to the subscribers of this replica.',
     labelNames: ['stage'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [this.registry],

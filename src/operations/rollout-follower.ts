@@ -7,6 +7,7 @@ import { isFinal } from '../domain/transitions.ts';
 import { CrashLogs } from './crash-logs.ts';
 import type { Dependencies } from './dependencies.ts';
 import { sendPatch } from './patch-sending.ts';
+import { ProgressPace } from './progress-pace.ts';
 import { leaseTickMs, releaseLeases, renewLeases, takeOverOperations } from './rollout-leases.ts';
 import { type Lease, LeaseLost, recordTimeOut, recordVerdict, recordWaiting, stateOf } from './rollout-writes.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -19,7 +20,8 @@ type Followed = {
   cluster: Cluster;
   /** What was recorded last; an event is written only when something differs. */
   lastState: string;
-  lastWrittenAt: number;
+  /** Of its events, but for changes of status: they are told at once. */
+  pace: ProgressPace;
   /** All that was wrong at the last look; undefined = what is recorded. */
   failures: readonly PodFailure[] | undefined;
   logs: CrashLogs;
@@ -32,9 +34,6 @@ type Followed = {
   span: Span | undefined;
   settled: PromiseWithResolvers<void>;
 };
-
-/** At most two progress events a second and operation; a change of status is told at once. */
-const progressIntervalMs = 500;
 
 /** A cluster that is away for less is not worth an event. */
 const tellWaitingAfterMs = 1_000;
@@ -144,7 +143,7 @@ export class RolloutFollower {
       lease,
       cluster,
       lastState: '',
-      lastWrittenAt: 0,
+      pace: new ProgressPace(),
       failures: undefined,
       logs: new CrashLogs(cluster, operation.namespace, operation.failures),
       changedSince: null,
@@ -232,10 +231,10 @@ export class RolloutFollower {
     const verdict = { ...judged, failures: logs.addTo(judged.failures) };
     const state = JSON.stringify(stateOf(verdict));
     if (state === followed.lastState) return;
-    const sinceWritten = performance.now() - followed.lastWrittenAt;
-    if (verdict.status === operation.rolloutStatus && sinceWritten < progressIntervalMs) {
+    const pauseMs = followed.pace.pauseAt(performance.now());
+    if (verdict.status === operation.rolloutStatus && pauseMs > 0) {
       followed.changedSince = changedSince ?? followed.changedSince;
-      this.queueOf(followed).addAfter(operation.id, progressIntervalMs - sinceWritten);
+      this.queueOf(followed).addAfter(operation.id, pauseMs);
       return;
     }
     this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict), state);
@@ -262,7 +261,7 @@ export class RolloutFollower {
     if (operation.rolloutStatus !== followed.operation.rolloutStatus) tellSpan(followed.span, operation);
     followed.operation = operation;
     followed.lastState = state;
-    if (state !== '') followed.lastWrittenAt = performance.now();
+    if (state !== '') followed.pace.told(performance.now());
     if (operation.isFinished()) this.letGo(operation.id);
   }
 
