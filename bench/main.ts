@@ -29,9 +29,14 @@ if (unknown.length > 0) {
 }
 const earlier = earlierFile === undefined ? await lastOutcomes() : (await readResults(earlierFile)).outcomes;
 
+// What was started ends, and its folders go, also where somebody has had enough.
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)));
+
 const outcomes: Outcome[] = [];
 let failed = 0;
 for (const name of wanted.length > 0 ? wanted : known) {
+  if (stop.signal.aborted) break;
   const file = join(folder, `${name}.ts`);
   const { default: benchmark } = (await import(file)) as { default: Benchmark };
   const reason = benchmark.skipped?.() ?? null;
@@ -42,7 +47,11 @@ for (const name of wanted.length > 0 ? wanted : known) {
   say(name);
   try {
     const seconds = wholeRunSeconds / known.length;
-    const { outcome, profiles } = await measure(file, benchmark, { seconds, isProfiled: values.profile });
+    const { outcome, profiles } = await measure(file, benchmark, {
+      seconds,
+      isProfiled: values.profile,
+      stop: stop.signal,
+    });
     outcomes.push(outcome);
     say(...outcomeLines(benchmark, outcome), ...profileLines(profiles));
   } catch (error) {

@@ -16,7 +16,7 @@ export type Profiles = Record<string, string[]>;
 export async function measure(
   file: string,
   benchmark: Benchmark,
-  options: { seconds: number; isProfiled: boolean },
+  options: { seconds: number; isProfiled: boolean; stop: AbortSignal },
 ): Promise<{ outcome: Outcome; profiles: Profiles }> {
   const kept: { stop: () => Promise<unknown> }[] = [];
   const keep: Keep = async (starting) => {
@@ -29,7 +29,7 @@ export async function measure(
     const setting = await benchmark.prepare(keep);
     const sides: [string, SideProcess][] = [];
     for (const name of Object.keys(benchmark.sides)) {
-      const side = await keep(Promise.resolve(new SideProcess(file, name)));
+      const side = await keep(Promise.resolve(new SideProcess(file, name, options.stop)));
       await side.tell({ open: setting });
       sides.push([name, side]);
     }
@@ -63,7 +63,9 @@ class SideProcess {
   private readonly name: string;
   private readonly ended: Promise<void>;
 
-  constructor(file: string, name: string) {
+  constructor(file: string, name: string, stop: AbortSignal) {
+    stop.throwIfAborted();
+    stop.addEventListener('abort', () => this.child.kill(), { once: true });
     this.name = name;
     this.child = fork(program, [file, name], {
       execArgv: ['--expose-gc'],
