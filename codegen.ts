@@ -8,7 +8,7 @@ const config: CodegenConfig = {
   generates: {
     'src/documents/generated/': {
       preset: 'client',
-      presetConfig: { fragmentMasking: false, skipIndexFile: true },
+      presetConfig: { fragmentMasking: false, skipIndexFile: true, persistedDocuments: { hashAlgorithm: 'sha256' } },
       config: {
         // A document is a string that knows its types: any client can send it, and none has to bring graphql along.
         documentMode: 'string',

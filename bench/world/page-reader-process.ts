@@ -8,7 +8,7 @@ let reading: Reading;
 let asked = 0;
 
 function ask(): Promise<string> {
-  const { url, query, variables, tokens } = reading;
+  const { url, request: document, variables, tokens } = reading;
   const authorization = `Bearer ${tokens[asked % tokens.length]}`;
   asked += 1;
   return new Promise((resolve, reject) => {
@@ -23,7 +23,7 @@ function ask(): Promise<string> {
       });
     });
     sent.on('error', reject);
-    sent.end(JSON.stringify({ query, variables }));
+    sent.end(JSON.stringify({ ...document, variables }));
   });
 }
 

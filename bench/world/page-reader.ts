@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** What is asked for, of whom, and as whom. */
-export type Reading = { url: string; query: string; variables: object; tokens: readonly string[] };
+export type Reading = { url: string; request: PageRequest; variables: object; tokens: readonly string[] };
+/** A document, or a name of one. */
+export type PageRequest = { query: string } | { extensions: object };
 export type ReaderOrder = { open: Reading } | { read: number };
 
 const program = fileURLToPath(new URL('page-reader-process.ts', import.meta.url));

@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict';
 import type { OpenSide } from '../harness/benchmark.ts';
-import { PageReader } from './page-reader.ts';
+import { PageReader, type PageRequest } from './page-reader.ts';
 import { pageSize, type TicketsSetting } from './tickets-setting.ts';
 
 const pagesPerRound = 200;
@@ -8,10 +8,10 @@ const pagesPerRound = 200;
 /** A server in the side's own process that answers with the page. */
 export async function openPageServer(
   { world, readers, page }: TicketsSetting,
-  query: string,
+  request: PageRequest,
   server: { url: string; stop: () => Promise<unknown> },
 ): Promise<OpenSide> {
-  const reader = await PageReader.open({ url: server.url, query, variables: { first: pageSize }, tokens: readers });
+  const reader = await PageReader.open({ url: server.url, request, variables: { first: pageSize }, tokens: readers });
   const answer = await reader.read(1);
   deepEqual(contentOf(JSON.parse(answer)), contentOf({ data: page }), 'it answers with another page');
   return {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type DocumentNode, GraphQLError } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { keepBrowsersSafe, mayOpenSocket } from './browser-safety.ts';
@@ -15,6 +15,7 @@ import { maskErrors } from '../graphql/errors.ts';
 import { operationGlobalId } from '../graphql/ids.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { execute, namedDocument } from '../graphql/trusted-documents.ts';
 import { GraphqlMeasures } from './graphql-measures.ts';
 import { answerHealth, type Health } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -80,6 +81,7 @@ export function createApp(
     maskedErrors: { maskError: mask },
     plugins: [
       signInFirst(signIn, signIns),
+      trustedDocuments,
       checkedDocuments(edge.documents, mask),
       streams.plugin(signIns),
       measures.plugin(),
@@ -186,6 +188,16 @@ const checkedDocuments = (limits: DocumentLimits, mask: (error: unknown) => Grap
     };
   },
 });
+
+const trustedDocuments: Plugin = {
+  onParams: ({ params, setParams }) => {
+    const query = namedDocument(params.query, params.extensions);
+    if (query !== undefined) setParams({ ...params, query });
+  },
+  onExecute: ({ executeFn, setExecuteFn }) => {
+    setExecuteFn((args: ExecutionArgs) => execute(args, executeFn as typeof execute));
+  },
+};
 
 const unreadable = (message: string, status: number): GraphQLError =>
   new GraphQLError(message, { extensions: { code: 'INVALID_INPUT', http: { status } } });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { execute, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
-import { CloseCode, handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
+import { type DocumentNode, type ExecutionResult, getOperationAST, GraphQLError } from 'graphql';
+import { CloseCode, handleProtocols, makeServer, type ServerOptions, type SubscribePayload } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RedeployError } from '../domain/errors.ts';
@@ -10,6 +10,7 @@ import { createContext } from '../graphql/context.ts';
 import { CheckedDocuments, type DocumentLimits } from '../graphql/documents.ts';
 import type { Live } from '../graphql/live.ts';
 import { schema } from '../graphql/schema.ts';
+import { execute, namedDocument } from '../graphql/trusted-documents.ts';
 import { Audiences, SharedResults } from '../graphql/audiences.ts';
 import type { GraphqlMeasures } from './graphql-measures.ts';
 import type { GraphqlSpans } from './request-spans.ts';
@@ -142,6 +143,13 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
   const checkedDocuments = new CheckedDocuments(documents);
   const audiences = new Audiences(mask);
   const messages = new NextMessages();
+  const documentOf = ({ query, extensions }: SubscribePayload): DocumentNode | readonly GraphQLError[] => {
+    try {
+      return checkedDocuments.check(namedDocument(query, extensions) ?? query);
+    } catch (error) {
+      return [mask(error)];
+    }
+  };
   const maskAll = (errors: readonly GraphQLError[]) => errors.map((error) => mask(error));
   const waitForSubscription = (extra: Connection): void => {
     clearTimeout(extra.idle);
@@ -158,7 +166,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     waitForSubscription(extra);
   };
   return {
-    ...(spans && { execute: (args) => spans.carryOut(args, () => execute(args)) }),
+    execute: (args) => (spans ? spans.carryOut(args, () => execute(args)) : execute(args)),
     subscribe: (args) => (spans ? spans.carryOut(args, () => audiences.subscribe(args)) : audiences.subscribe(args)),
     connectionInitWaitTimeout: 5_000,
     onConnect: async (connection) => {
@@ -192,11 +200,11 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     },
     // Parsed and validated here: graphql-ws itself ends the whole connection over a syntax error.
     onSubscribe: ({ extra }, _id, payload) => {
-      const { query, operationName, variables } = payload;
+      const { operationName, variables } = payload;
       measures.begin(payload);
       // A socket that is being closed still hands on what comes in, also after the sign-in has run out.
       if (!isOpen(extra.socket)) return [new GraphQLError('the connection is closing')];
-      const document = checkedDocuments.check(query);
+      const document = documentOf(payload);
       if (!('kind' in document)) return document;
       if (getOperationAST(document, operationName)?.operation === 'subscription') {
         try {

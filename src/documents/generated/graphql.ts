@@ -454,7 +454,7 @@ export const TokenDocument = new TypedDocumentString(`
     secondsRemaining
   }
 }
-    `) as unknown as TypedDocumentString<TokenQuery, TokenQueryVariables>;
+    `, {"hash":"sha256:1af1e9287ca8f5fa4c888b449dd73a40fa2c4483d69c7d31284cc61c7123ac43"}) as unknown as TypedDocumentString<TokenQuery, TokenQueryVariables>;
 export const RedeployDocument = new TypedDocumentString(`
     mutation Redeploy($input: RedeployInput!) {
   redeploy(input: $input) {
@@ -463,7 +463,7 @@ export const RedeployDocument = new TypedDocumentString(`
     errorMessage
   }
 }
-    `) as unknown as TypedDocumentString<RedeployMutation, RedeployMutationVariables>;
+    `, {"hash":"sha256:27ab4727a5d224bd8bb6edd0c2dbe00b85bcb8024edd36e4b60f51b49f2fcda4"}) as unknown as TypedDocumentString<RedeployMutation, RedeployMutationVariables>;
 export const RolloutStatusDocument = new TypedDocumentString(`
     subscription RolloutStatus($operationId: ID!, $after: Int) {
   rolloutStatus(operationId: $operationId, after: $after) {
@@ -492,7 +492,7 @@ export const RolloutStatusDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<RolloutStatusSubscription, RolloutStatusSubscriptionVariables>;
+    `, {"hash":"sha256:6e9b7dbd1ebb3d2c0380fad3af2685f6864cc6d48069a17692a04569f4b8ebec"}) as unknown as TypedDocumentString<RolloutStatusSubscription, RolloutStatusSubscriptionVariables>;
 export const OperationDocument = new TypedDocumentString(`
     query Operation($id: ID!) {
   operation(id: $id) {
@@ -517,7 +517,7 @@ export const OperationDocument = new TypedDocumentString(`
     terminatedPods
   }
 }
-    `) as unknown as TypedDocumentString<OperationQuery, OperationQueryVariables>;
+    `, {"hash":"sha256:d26cb7ebc8207b1c80d8a80808a9857cc9bc243416bda9d9b5be9c878174067e"}) as unknown as TypedDocumentString<OperationQuery, OperationQueryVariables>;
 export const PreflightDocument = new TypedDocumentString(`
     query Preflight($input: RedeployInput!) {
   preflight(input: $input) {
@@ -536,7 +536,7 @@ export const PreflightDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<PreflightQuery, PreflightQueryVariables>;
+    `, {"hash":"sha256:d034f7a98785d80d88fa1417ca852382a147d14021e58b389f2c6fcf71e63247"}) as unknown as TypedDocumentString<PreflightQuery, PreflightQueryVariables>;
 export const RolloutHistoryDocument = new TypedDocumentString(`
     query RolloutHistory($applicationName: String!) {
   rolloutHistory(applicationName: $applicationName) {
@@ -550,7 +550,7 @@ export const RolloutHistoryDocument = new TypedDocumentString(`
     changeCause
   }
 }
-    `) as unknown as TypedDocumentString<RolloutHistoryQuery, RolloutHistoryQueryVariables>;
+    `, {"hash":"sha256:7c5abe95a10b1215f28c807153877889eab9448a1343b0e99f2403c23a0ce72c"}) as unknown as TypedDocumentString<RolloutHistoryQuery, RolloutHistoryQueryVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {
@@ -559,7 +559,7 @@ export const ViewerDocument = new TypedDocumentString(`
     groups
   }
 }
-    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+    `, {"hash":"sha256:f01e3de38c77b07f31ec1a951381132ba165e3c5decc0aaf3665b8710e48141c"}) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
 export const ApplicationDocument = new TypedDocumentString(`
     query Application($name: String!) {
   application(name: $name) {
@@ -575,14 +575,14 @@ export const ApplicationDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
+    `, {"hash":"sha256:ddbcd57d20c2a488e1e2627f48914723283a940b5eff96db6b26aefc2631ee55"}) as unknown as TypedDocumentString<ApplicationQuery, ApplicationQueryVariables>;
 export const RegisterApplicationDocument = new TypedDocumentString(`
     mutation RegisterApplication($input: RegisterApplicationInput!) {
   registerApplication(input: $input) {
     name
   }
 }
-    `) as unknown as TypedDocumentString<RegisterApplicationMutation, RegisterApplicationMutationVariables>;
+    `, {"hash":"sha256:7f7db40ab15c4e542f291da9b300028b2a1ddc4fc0ebf69178f70044f937dfc2"}) as unknown as TypedDocumentString<RegisterApplicationMutation, RegisterApplicationMutationVariables>;
 export const CreateTicketDocument = new TypedDocumentString(`
     mutation CreateTicket($input: CreateTicketInput!) {
   createTicket(input: $input) {
@@ -591,7 +591,7 @@ export const CreateTicketDocument = new TypedDocumentString(`
     approvalsRequired
   }
 }
-    `) as unknown as TypedDocumentString<CreateTicketMutation, CreateTicketMutationVariables>;
+    `, {"hash":"sha256:83d7e34a66746073f67cc2ea2631201af5cc3e669d0e038004f56e43ad638d75"}) as unknown as TypedDocumentString<CreateTicketMutation, CreateTicketMutationVariables>;
 export const ApproveDocument = new TypedDocumentString(`
     mutation Approve($input: ApproveInput!) {
   approve(input: $input) {
@@ -603,7 +603,7 @@ export const ApproveDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<ApproveMutation, ApproveMutationVariables>;
+    `, {"hash":"sha256:3b358dd5632c934d8e71798917b744a16fb7d77674487c112b7ff35abca7cfc2"}) as unknown as TypedDocumentString<ApproveMutation, ApproveMutationVariables>;
 export const RejectDocument = new TypedDocumentString(`
     mutation Reject($input: RejectInput!) {
   reject(input: $input) {
@@ -611,7 +611,7 @@ export const RejectDocument = new TypedDocumentString(`
     status
   }
 }
-    `) as unknown as TypedDocumentString<RejectMutation, RejectMutationVariables>;
+    `, {"hash":"sha256:98784308836ee4ef4e476324e1e85acf4ce43e4a131e63318ce05341fcc90b01"}) as unknown as TypedDocumentString<RejectMutation, RejectMutationVariables>;
 export const AuditTrailDocument = new TypedDocumentString(`
     query AuditTrail($ticketNo: String!) {
   ticket(ticketNo: $ticketNo) {
@@ -627,7 +627,7 @@ export const AuditTrailDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<AuditTrailQuery, AuditTrailQueryVariables>;
+    `, {"hash":"sha256:8c176137b026804e349b57c57f84988aaa3029b47fbe3fa9091d713174d01a4a"}) as unknown as TypedDocumentString<AuditTrailQuery, AuditTrailQueryVariables>;
 export const TicketChangedDocument = new TypedDocumentString(`
     subscription TicketChanged($ticketNo: String) {
   ticketChanged(ticketNo: $ticketNo) {
@@ -638,7 +638,7 @@ export const TicketChangedDocument = new TypedDocumentString(`
     reason
   }
 }
-    `) as unknown as TypedDocumentString<TicketChangedSubscription, TicketChangedSubscriptionVariables>;
+    `, {"hash":"sha256:7576c1a8a6dd00843a504384b570730ccbe107d838f4ab9cb17c8ac0f988230d"}) as unknown as TypedDocumentString<TicketChangedSubscription, TicketChangedSubscriptionVariables>;
 export const TicketsDocument = new TypedDocumentString(`
     query Tickets($first: Int, $after: String, $filter: TicketFilter) {
   tickets(first: $first, after: $after, filter: $filter) {
@@ -703,4 +703,4 @@ export const TicketsDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<TicketsQuery, TicketsQueryVariables>;
+    `, {"hash":"sha256:227b49b63439adec8111a901bfc977115ab04639f95545e4dd809c3e55dbce59"}) as unknown as TypedDocumentString<TicketsQuery, TicketsQueryVariables>;
