@@ -36,7 +36,7 @@ async function connect(id: string) {
   await once(client, 'open');
   const [socket, request] = (await opened) as [WebSocket, IncomingMessage];
   const recipient = messages.to({ socket, transport: request.socket }, id);
-  return { client, got, failures, socket, recipient };
+  return { client, got, failures, socket, transport: request.socket, recipient };
 }
 
 test('everybody gets each result under their own id, also who takes it long after the others', async () => {
@@ -87,7 +87,11 @@ test('nothing is sent behind a close frame, nor to a client that is gone', async
   void closing.recipient.send(resultOf(1));
   closing.socket.close(4403, 'enough');
   gone.socket.terminate();
-  for (const { recipient } of [closing, gone]) expect(recipient.send(resultOf(2))).toBeNull();
+  for (const { recipient, transport } of [closing, gone]) {
+    const before = transport.bytesWritten;
+    expect(recipient.send(resultOf(2))).toBeNull();
+    expect(transport.bytesWritten).toBe(before);
+  }
   expect((await closed)[0]).toBe(4403);
   expect(closing.got.map(({ payload }) => payload.data.number)).toEqual([1]);
   expect([closing.failures, gone.got]).toEqual([[], []]);
