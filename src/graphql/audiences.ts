@@ -10,6 +10,7 @@ import {
   visit,
 } from 'graphql';
 import type { RolloutEvent } from '../domain/rollout.ts';
+import type { Receiver } from './live-stream.ts';
 import { RolloutStream } from './rollout-stream.ts';
 
 /*
@@ -47,14 +48,17 @@ class Audience {
   }
 }
 
-/** Hands a result to the client. A promise of when it has left where it did not leave at once. */
-export type SendResult = (json: Buffer) => Promise<void> | null;
+/** A client as it sees results. */
+export type Recipient = {
+  /** A promise of when it has left where it did not leave at once. */
+  send(json: Buffer): Promise<void> | null;
+};
 
 /** One client's results: as an iterable it yields nothing, but sends them by itself, and is done when they are. */
-export class SharedResults implements AsyncIterableIterator<ExecutionResult> {
+export class SharedResults implements AsyncIterableIterator<ExecutionResult>, Receiver<RolloutEvent> {
   private readonly events: RolloutStream;
   private readonly audience: Audience;
-  private send: SendResult = () => null;
+  private recipient: Recipient | null = null;
 
   constructor(events: RolloutStream, audience: Audience) {
     this.events = events;
@@ -62,28 +66,17 @@ export class SharedResults implements AsyncIterableIterator<ExecutionResult> {
   }
 
   /** To be called before anything is asked for. */
-  sendWith(send: SendResult): void {
-    this.send = send;
+  sendTo(recipient: Recipient): void {
+    this.recipient = recipient;
   }
 
-  /** What comes is sent in the midst of its coming. */
-  next(): Promise<IteratorResult<ExecutionResult>> {
-    const { events, audience } = this;
-    return new Promise((resolve, reject) => {
-      const sendDue = (): void => {
-        try {
-          for (let event = events.poll(); event; event = events.poll()) {
-            const left = this.send(audience.resultOf(event));
-            if (left) return void left.then(sendDue);
-          }
-          if (events.hasEnded) resolve({ done: true, value: undefined });
-          else events.whenDue(sendDue);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      sendDue();
-    });
+  receive(event: RolloutEvent): Promise<void> | null {
+    return this.recipient!.send(this.audience.resultOf(event));
+  }
+
+  async next(): Promise<IteratorResult<ExecutionResult>> {
+    await this.events.handTo(this);
+    return { done: true, value: undefined };
   }
 
   async return(): Promise<IteratorResult<ExecutionResult>> {

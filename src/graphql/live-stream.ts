@@ -1,9 +1,19 @@
+/** Who is handed what is due instead of asking for it. */
+export type Receiver<Event> = {
+  /** A promise of when it takes the next one, where it does not do so at once. */
+  receive(event: Event): Promise<void> | null;
+};
+
 /**
  * What one subscriber reads. Not an async generator: one that waits in `yield` is never told that its socket is gone.
  */
 export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> {
   protected isDone = false;
+  /** Whether the receiver has taken all that was due. */
+  protected isReady = false;
   private failure: unknown = null;
+  private receiver: Receiver<Event> | null = null;
+  private readonly ended = Promise.withResolvers<void>();
   private waiting: (() => void)[] = [];
   private readonly leaves: (() => void)[] = [];
 
@@ -19,14 +29,11 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
     else this.leaves.push(leave);
   }
 
-  /** Calls back once, as soon as it is worth looking again: at once, in the midst of what brings something. */
-  whenDue(look: () => void): void {
-    this.waiting.push(look);
-  }
-
-  /** Whether nothing follows any more. */
-  get hasEnded(): boolean {
-    return this.isDone;
+  /** Everything is handed to the receiver in the midst of its coming. Resolves at the end, or throws what it ended with. */
+  handTo(receiver: Receiver<Event>): Promise<void> {
+    this.receiver = receiver;
+    this.handDue();
+    return this.ended.promise;
   }
 
   /** Nothing follows but this refusal. */
@@ -51,7 +58,7 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
       const value = this.poll();
       if (value !== null) return { done: false, value };
       if (this.isDone) return { done: true, value: undefined };
-      await new Promise<void>((resolve) => this.whenDue(resolve));
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
   }
 
@@ -68,8 +75,38 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
   }
 
   protected wake(): void {
+    if (this.isReady) this.handDue();
     const { waiting } = this;
     this.waiting = [];
     for (const look of waiting) look();
+  }
+
+  /** To a receiver that is ready. What it throws ends this stream, and no other that is told of the same. */
+  protected hand(event: Event): void {
+    try {
+      const taken = this.receiver!.receive(event);
+      if (!taken) return;
+      this.isReady = false;
+      void taken.then(() => this.handDue());
+    } catch (error) {
+      this.isReady = false;
+      this.ended.reject(error);
+      void this.return();
+    }
+  }
+
+  private handDue(): void {
+    try {
+      do {
+        this.isReady = false; // what `poll` ends must not come back here
+        const event = this.poll();
+        if (event === null && this.isDone) return this.ended.resolve();
+        this.isReady = true;
+        if (event === null) return;
+        this.hand(event);
+      } while (this.isReady);
+    } catch (error) {
+      this.ended.reject(error);
+    }
   }
 }

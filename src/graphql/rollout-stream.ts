@@ -36,8 +36,15 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
   }
 
   take(event: RolloutEvent): void {
+    if (this.isDone) return;
+    if (this.isReady && !this.replaying) {
+      // Nothing waits, so it need not wait either: of many clients most are where this one is.
+      if (!this.isDue(event)) return;
+      this.hand(event);
+      return this.endAfter(event);
+    }
     const last = this.pending.at(-1);
-    if (this.isDone || (last && event.sequence <= last.sequence)) return;
+    if (last && event.sequence <= last.sequence) return;
     if (this.pending.length >= longestPending) this.pending = newestOfEachStatus(this.pending);
     this.pending.push(event);
     this.wake();
@@ -56,9 +63,8 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
       }
       const event = this.replayed.shift() ?? this.pending.shift();
       if (!event) return null;
-      if (this.sent !== null && event.sequence <= this.sent) continue;
-      this.sent = event.sequence;
-      if (isFinal(rolloutTransitions, event.status)) void this.return();
+      if (!this.isDue(event)) continue;
+      this.endAfter(event);
       return event;
     }
     return this.end();
@@ -67,6 +73,17 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
   protected clear(): void {
     this.pending = [];
     this.replayed = [];
+  }
+
+  /** False where the client has it already; true is said once. */
+  private isDue({ sequence }: RolloutEvent): boolean {
+    if (this.sent !== null && sequence <= this.sent) return false;
+    this.sent = sequence;
+    return true;
+  }
+
+  private endAfter({ status }: RolloutEvent): void {
+    if (isFinal(rolloutTransitions, status)) void this.return();
   }
 
   private async readPage(): Promise<void> {

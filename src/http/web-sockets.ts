@@ -226,8 +226,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     onOperation: ({ extra }, id, payload, _args, results) => {
       measures.answer(payload);
       if (!(results instanceof SharedResults)) return;
-      const idBytes = Buffer.from(JSON.stringify(id));
-      results.sendWith((json) => (isOpen(extra.socket) ? messages.send(extra, idBytes, json) : null));
+      results.sendTo(messages.to(extra, id));
     },
     onError: ({ extra }, _id, payload, errors) => {
       release(extra, payload);

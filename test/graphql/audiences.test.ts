@@ -43,7 +43,12 @@ const event = (sequence: number, status: RolloutStatus = 'PROGRESSING'): Rollout
 
 type Client = { stream: RolloutStream; got: unknown[]; ended: Promise<unknown>; leave: () => Promise<unknown> };
 
-async function subscribe(variables: object = {}, source = document, operationName?: string): Promise<Client> {
+async function subscribe(
+  variables: object = {},
+  source = document,
+  operationName?: string,
+  leaves: () => Promise<void> | null = () => null,
+): Promise<Client> {
   const stream = new RolloutStream(null, async () => []);
   const results = await audiences.subscribe({
     schema,
@@ -54,9 +59,12 @@ async function subscribe(variables: object = {}, source = document, operationNam
   });
   if (!(results instanceof SharedResults)) throw new Error(JSON.stringify(results));
   const got: unknown[] = [];
-  results.sendWith((json) => {
-    got.push((JSON.parse(json.toString()) as { data: { rolloutStatus: unknown } }).data.rolloutStatus);
-    return null;
+  results.sendTo({
+    send: (json) => {
+      const left = leaves();
+      got.push((JSON.parse(json.toString()) as { data: { rolloutStatus: unknown } }).data.rolloutStatus);
+      return left;
+    },
   });
   return { stream, got, ended: results.next(), leave: () => results.return() };
 }
@@ -98,9 +106,11 @@ test('another document is executed on its own', async () => {
   expect(executions).toBe(2);
 });
 
-test('what comes is sent before anything else happens, and the final event ends it', async () => {
+test('what comes is sent once and before anything else happens, and the final event ends it', async () => {
   const { stream, got, ended } = await subscribe();
   stream.take(event(1));
+  expect(got).toHaveLength(1);
+  for (const known of [1, 0]) stream.take(event(known));
   expect(got).toHaveLength(1);
   stream.take(event(2, 'COMPLETED'));
   expect(got).toHaveLength(2);
@@ -114,4 +124,30 @@ test('nothing is left when the last one leaves', async () => {
   await clients[1]!.leave();
   expect(audiences.count).toBe(0);
   for (const { ended } of clients) expect(await ended).toEqual({ done: true, value: undefined });
+});
+
+test('a client that cannot be sent to ends alone, before the others get the same event and those behind it', async () => {
+  const broken = await subscribe({}, document, undefined, () => {
+    throw new Error('cannot be sent');
+  });
+  const whole = await subscribe();
+  const failure = broken.ended.catch((error: unknown) => String(error));
+  for (const told of [event(1), event(2)]) for (const { stream } of [broken, whole]) stream.take(told);
+  expect(await failure).toBe('Error: cannot be sent');
+  expect([broken.got.length, whole.got.length, audiences.count]).toEqual([0, 2, 1]);
+  await broken.leave();
+});
+
+test('what comes while a result has not left yet waits, and goes on in order up to the final one', async () => {
+  const left: (() => void)[] = [];
+  const sent = () => new Promise<void>((resolve) => left.push(resolve));
+  const { stream, got, ended } = await subscribe({}, document, undefined, sent);
+  for (const told of [event(1), event(2), event(2), event(1), event(3, 'FAILED'), event(4)]) stream.take(told);
+  for (let count = 1; count <= 3; count += 1) {
+    expect(got.map((result) => (result as { sequence: number }).sequence)).toEqual([1, 2, 3].slice(0, count));
+    left.pop()!();
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  expect(await ended).toEqual({ done: true, value: undefined });
 });
