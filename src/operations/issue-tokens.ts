@@ -6,6 +6,7 @@ import { Ticket } from '../domain/ticket.ts';
 import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import { sweepEach } from './sweeps.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
@@ -140,33 +141,17 @@ function copiesToPut(deps: Dependencies, ticketId: number): Promise<TokenCopy[]>
     const copies: TokenCopy[] = [];
     for (const grant of await em.find(Grant, { ticket: ticketId }, { populate: ['ticket'] })) {
       const { username, applicationName } = grant;
-      const longest = await findLiveGrant(em, { username, applicationName });
+      const [longest] = await findLiveGrants(em, { username, applicationName });
       if (longest) copies.push(tokenCopy(longest));
     }
     return copies;
   });
 }
 
-/** The live grant for this pair that ends last; `issued`: only of those whose tokens are issued. */
-export async function findLiveGrant(
-  em: EntityManager,
-  pair: { applicationName: string; username: string } | { applicationName: string; issuer: string; subject: string },
-  { issued = false } = {},
-): Promise<Grant | null> {
-  const live = await em.execute<{ id: number }[]>(
-    `select id from redeploy_grant where application_name = ? and ${'username' in pair ? 'username = ?' : 'issuer = ? and subject = ?'}
-       and ${isLiveInSql}
-       ${issued ? `and exists (select from ticket t where t.id = ticket_id and t.status <> 'APPROVED')` : ''}
-     order by expires desc, id desc limit 1`,
-    'username' in pair ? [pair.applicationName, pair.username] : [pair.applicationName, pair.issuer, pair.subject],
-  );
-  return live[0] ? em.findOneOrFail(Grant, live[0].id, { populate: ['ticket', 'entry'] }) : null;
-}
-
-export const tokenCopy = (grant: Grant): TokenCopy => ({
+export const tokenCopy = (grant: LiveGrant): TokenCopy => ({
   username: grant.username,
   applicationName: grant.applicationName,
-  ticketId: grant.ticket.id,
+  ticketId: grant.ticketId,
   ticketNo: grant.ticketNo,
   expires: grant.expires.toISOString(),
   valid: true,

@@ -72,18 +72,19 @@ export class RolloutFollower {
   }
 
   /**
-   * Follows an operation whose lease this process has from its creation. Resolves when the patch's fate is known,
-   * or after `waitMs` if Kubernetes does not answer: the operation goes on either way, in a process that stops in
-   * another one.
+   * Follows an operation whose lease this process has from its creation. Resolves with its state as this process knows
+   * it, when the patch's fate is known, or after `waitMs` if Kubernetes does not answer: the operation goes on either
+   * way, in a process that stops in another one.
    */
-  async adopt(operation: Operation, waitMs = 10_000): Promise<void> {
-    if (this.isStopping) return this.release();
-    const followed = this.follow(operation);
-    if (!followed) return;
+  async adopt(operation: Operation, waitMs = 10_000): Promise<Operation> {
+    if (this.isStopping) await this.release();
+    const followed = this.isStopping ? null : this.follow(operation);
+    if (!followed) return operation;
     const patience = new AbortController();
     const timeout = pause(waitMs, undefined, { signal: patience.signal }).catch(() => undefined);
     await Promise.race([followed.settled.promise, this.stopping.promise, timeout]);
     patience.abort();
+    return followed.operation;
   }
 
   /** Runs until aborted; then hands its operations to the other replicas. */

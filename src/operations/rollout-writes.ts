@@ -1,4 +1,4 @@
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuditFact } from '../domain/audit-facts.ts';
 import type { DeploymentSnapshot } from '../domain/cluster.ts';
 import { Operation, OperationEvent } from '../domain/operation.ts';
@@ -6,6 +6,7 @@ import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
 import type { Verdict } from '../domain/rollout-verdict.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { execute, lockEntity } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { databaseNow, inTransaction } from './transaction.ts';
@@ -73,11 +74,8 @@ async function write(deps: Dependencies, lease: Lease, change: Change): Promise<
   const { operation, event } = await inTransaction(deps, async (em) => {
     const ticket = await lockTicket(em, { id: lease.ticketId });
     const now = await databaseNow(em);
-    const operation = await em.findOne(
-      Operation,
-      { id: lease.operationId, fence: lease.fence },
-      { lockMode: LockMode.PESSIMISTIC_WRITE },
-    );
+    const { operationId: id, fence } = lease;
+    const operation = await lockEntity(em, Operation, 'where id = ? and fence = ?', [id, fence]);
     if (!operation) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
     const { facts, state } = await change(operation, now, em);
     const { id: operationId, applicationName, cluster, namespace } = operation;
@@ -91,7 +89,7 @@ async function write(deps: Dependencies, lease: Lease, change: Change): Promise<
 
 /** What was never sent does not count as a use of the token. */
 export const giveUseBack = (em: EntityManager, { grant }: Operation): Promise<unknown> =>
-  em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
+  execute(em, 'update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
 
 export async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {
   const event = await em.findOneOrFail(OperationEvent, { operationId, sequence });

@@ -1,8 +1,9 @@
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor, Person } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
+import { execute, lockEntity } from './rows.ts';
 
 /*
  * The order in which things are locked, everywhere: person, application, ticket, grant, operation.
@@ -13,7 +14,7 @@ const personLocks = 0x6372_6174;
 
 /** What one person does at the same moment in several replicas is done one after the other, until the transaction ends. */
 export const lockPerson = (em: EntityManager, { issuer, subject }: Omit<Person, 'username'>): Promise<unknown> =>
-  em.execute('select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
+  execute(em, 'select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
 
 /**
  * The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it.
@@ -26,7 +27,10 @@ export async function lockTicket(
   options: { populate?: ('entries' | 'approvals')[]; reader?: Actor } = {},
 ): Promise<Ticket> {
   const { populate = [], reader } = options;
-  const ticket = await em.findOne(Ticket, which, { lockMode: LockMode.PESSIMISTIC_WRITE });
+  const ticket =
+    'id' in which
+      ? await lockEntity(em, Ticket, 'where id = ?', [which.id])
+      : await lockEntity(em, Ticket, 'where ticket_no = ?', [which.ticketNo]);
   if (!ticket || (reader && !mayReadWhatBelongsTo(reader, ticket))) {
     throw ticketNotFound('ticketNo' in which ? which.ticketNo : String(which.id));
   }
@@ -36,7 +40,7 @@ export async function lockTicket(
 
 /** The same for a sweep: null where somebody works on the ticket at this moment, so that no other is kept waiting. */
 export const lockTicketIfFree = (em: EntityManager, id: number): Promise<Ticket | null> =>
-  em.findOne(Ticket, { id }, { lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE });
+  lockEntity(em, Ticket, 'where id = ?', [id], 'for update skip locked');
 
 export const ticketNotFound = (ticketNo: string): RedeployError =>
   new RedeployError('NOT_FOUND', `there is no ticket ${ticketNo}`);
