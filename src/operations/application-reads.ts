@@ -33,7 +33,11 @@ const targetRows: RowSource<TargetRow> = {
 };
 
 /** What a redeploy goes by. */
-export type Registered = Pick<Application, 'owners' | 'manifest' | 'imageRepositories'> & { targets: Target[] };
+export type Registered = Pick<Application, 'owners' | 'manifest' | 'imageRepositories'> & {
+  targets: Target[];
+  /** PostgreSQL's clock, as of this look. */
+  now: Date;
+};
 
 /** Null where it is registered no more. `lock`: until the transaction ends nobody registers it differently. */
 export async function findRegistered(
@@ -45,14 +49,14 @@ export async function findRegistered(
   if (lock) await execute(em, 'select from application where name = ? for update', [name]);
   const [row] = await execute<Registered>(
     em,
-    `select owners, manifest, image_repositories as "imageRepositories",
+    `select owners, manifest, image_repositories as "imageRepositories", clock_timestamp()::timestamptz(3) as now,
        (select coalesce(jsonb_agg(jsonb_build_object('cluster', cluster, 'clusterUid', cluster_uid, 'namespace', namespace,
           'deploymentName', deployment_name) order by position), '[]')
         from application_target t where t.application_id = a.id) as targets
      from application a where name = ?`,
     [name],
   );
-  return row ?? null;
+  return row ? { ...row, now: new Date(row.now) } : null;
 }
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */

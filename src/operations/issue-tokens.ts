@@ -10,7 +10,7 @@ import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import { sweepEach } from './sweeps.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { databaseNow, inTransaction, reading } from './transaction.ts';
+import { inTransaction, reading } from './transaction.ts';
 
 /** One grant for each entry, in the transaction that decides the ticket. */
 export function grantEntries(em: EntityManager, ticket: Ticket, now: Date, hours: number): void {
@@ -65,9 +65,8 @@ export async function issueTokens(deps: Dependencies, ticketId: number): Promise
     return;
   }
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
+    const { ticket, now } = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
     if (ticket.status !== 'APPROVED') return; // another process was faster
-    const now = await databaseNow(em);
     ticket.authorize();
     const running = await runningTickets(em, ticket);
     await forEachEntry(em, ticket, (entry, grant) => {
@@ -95,8 +94,7 @@ async function voidOverdue(deps: Dependencies, ticketId: number): Promise<void> 
   const { tokenIssueSeconds } = deps.limits;
   const reason = `the token could not be issued within ${tokenIssueSeconds} seconds: Redis was away`;
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
     const overdue = ticket.approvedAt && now.getTime() - ticket.approvedAt.getTime() > tokenIssueSeconds * 1000;
     if (ticket.status !== 'APPROVED' || !overdue) return;
     await forEachEntry(em, ticket, (entry, grant) => {

@@ -12,7 +12,7 @@ import {
 } from '../domain/rollout-patches.ts';
 import type { Dependencies } from './dependencies.ts';
 import { imageFault, pausedRollback } from './redeploy-change.ts';
-import { type Lease, recordLanding, recordRefusal, renewPrecondition } from './rollout-writes.ts';
+import { type Lease, recordLanding, type Recorded, recordRefusal, renewPrecondition } from './rollout-writes.ts';
 import { execute } from './rows.ts';
 import { reading } from './transaction.ts';
 
@@ -26,7 +26,7 @@ export async function sendPatch(
   cluster: Cluster,
   operation: Operation,
   lease: Lease,
-): Promise<Operation> {
+): Promise<Recorded> {
   const { by, manifest, withdrawal } = await readSending(deps, operation);
   const { namespace, deploymentName } = operation;
   try {
@@ -82,7 +82,7 @@ async function afterRefusal(
   operation: Operation,
   lease: Lease,
   refused: string | null,
-): Promise<Operation> {
+): Promise<Recorded> {
   const { namespace, deploymentName } = operation;
   const deployment = await cluster.readDeployment(namespace, deploymentName);
   const isOurs = operation.deploymentUid == null || deployment?.uid === operation.deploymentUid;
@@ -93,7 +93,8 @@ async function afterRefusal(
   if (!deployment || !isOurs) return recordRefusal(deps, lease, 'object has been deleted');
   const why = refused ?? reasonNotToSendAgain(operation, deployment);
   if (why !== null) return recordRefusal(deps, lease, why);
-  return sendPatch(deps, cluster, await renewPrecondition(deps, lease, deployment), lease);
+  const renewed = await renewPrecondition(deps, lease, deployment);
+  return sendPatch(deps, cluster, renewed.operation, lease);
 }
 
 /** Somebody changed the Deployment before our patch came through: nothing of theirs may be lost by sending it again. */

@@ -24,13 +24,13 @@ export async function decideRedeploy(
   const grant = await requireToken(deps, actor, name);
   const registered = await reading(deps, async (em) => {
     const registered = requireMayRedeploy(actor, name, await findRegistered(em, name));
-    await requireFrequencyAllows(em, deps.limits, actor, request, grant.now);
+    await requireFrequencyAllows(em, deps.limits, actor, request, registered.now);
     return registered;
   });
   const found = await findTarget(deps, request, grant, registered);
   await requireNoUnfinished(deps, found.target, request.rollbackTo ? grant : null);
   const warnings = await askCluster(deps, found.target, (cluster) =>
-    findWarnings(cluster, found, grant, deps.limits, grant.now),
+    findWarnings(cluster, found, grant, deps.limits, registered.now),
   );
   return { grant, found: { ...found, warnings } };
 }

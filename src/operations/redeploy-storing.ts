@@ -19,7 +19,7 @@ import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
 import { lockPerson, lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { spendToken } from './token-spending.ts';
-import { databaseNow, inTransaction } from './transaction.ts';
+import { inTransaction } from './transaction.ts';
 
 type Decided = { request: RedeployRequest; requestHash: string; grant: LiveGrant; found: FoundTarget };
 
@@ -39,8 +39,8 @@ export async function storeOperation(
     const application = requireMayRedeploy(actor, name, await findRegistered(em, name, { lock: true }));
     requireTargetAsApproved(found.target, application);
     if (!found.deployment) requireManifestAsApproved(grant.manifest, application.manifest);
-    await requireFrequencyAllows(em, deps.limits, actor, request, await databaseNow(em));
-    const ticket = await lockTicket(em, { id: grant.ticketId });
+    await requireFrequencyAllows(em, deps.limits, actor, request, application.now);
+    const { ticket } = await lockTicket(em, { id: grant.ticketId });
     if (ticket.status === 'APPROVED') throw new RedeployError('UNAVAILABLE', 'the token is being issued; try again');
     const now = await spendToken(deps, em, actor, grant);
     ticket.startRedeploying();

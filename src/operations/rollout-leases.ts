@@ -67,8 +67,7 @@ async function takeOver(deps: Dependencies, id: string, ticketId: number): Promi
       ticketId,
     ]);
     if (!free) return null; // somebody works on it at this moment; the next look finds it
-    const ticket = await lockTicket(em, { id: ticketId });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { id: ticketId });
     const [row] = await em.execute<{ fence: number }[]>(
       `update operation set follower = ?, followed_until = ${until}, fence = fence + 1
        where id = ? and ${isUnfinishedInSql} and followed_until < clock_timestamp() returning fence`,

@@ -119,12 +119,12 @@ async function recordRestoring(
   missedAt: Date,
 ): Promise<void> {
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId });
+    const { ticket, now } = await lockTicket(em, { id: ticketId });
     if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
     const since = new Date(missedAt.getTime() - writtenWithinMs);
     const told = { ticketId, applicationName, kind: 'TOKEN_RESTORE', at: { $gt: since } } as const;
     if ((await em.count(AuditRecord, told)) > 0) return;
-    recordFacts(em, ticket, null, await databaseNow(em), { applicationName }, [{ kind: 'TOKEN_RESTORE', expires }]);
+    recordFacts(em, ticket, null, now, { applicationName }, [{ kind: 'TOKEN_RESTORE', expires }]);
   });
 }
 
