@@ -79,7 +79,9 @@ const libraryImports = sources.flatMap((from) =>
 
 describe('imports run one way', () => {
   test('every import is seen', () => {
-    const written = sources.flatMap((file) => textOf(file).match(/^.* from '.*'(?: with .*)?;$|^import '|\bimport\('/gm) ?? []);
+    const written = sources.flatMap(
+      (file) => textOf(file).match(/^.* from '.*'(?: with .*)?;$|^import '|\bimport\('/gm) ?? [],
+    );
     expect(ownImports.length + libraryImports.length).toBe(written.length);
   });
 

@@ -1,19 +1,31 @@
 import { Redis } from 'ioredis';
 import { isFinal } from '../../src/domain/transitions.ts';
 import { type RolloutEvent, rolloutTransitions } from '../../src/domain/rollout.ts';
-import type { AskerOrder, RolledOut } from './asker.ts';
+import type { Answered, AskerOrder, RolledOut } from './asker.ts';
 import { type Asked, askAll } from './asking.ts';
 
 /** Carries out one order after the other. */
 const patienceMs = 100_000;
 
-/** Redeploys, and waits until each rollout is COMPLETED: replicas tell each other of it through Redis. */
-async function rollOut(asked: Asked, redisUrl: string): Promise<RolledOut> {
+let rolledOut: Promise<RolledOut> | undefined;
+
+async function redeploy(asked: Asked, redisUrl: string | null): Promise<Answered> {
+  const latencies: number[] = [];
+  const onAnswer = redisUrl === null ? () => undefined : await watchRollouts(asked.requests.length, redisUrl);
+  await askAll(asked, (milliseconds) => {
+    latencies.push(milliseconds);
+    onAnswer();
+  });
+  return { latencies };
+}
+
+/** Replicas tell each other through Redis of each rollout that has ended. Answers with what counts those that began. */
+async function watchRollouts(count: number, redisUrl: string): Promise<() => void> {
   const redis = new Redis(redisUrl);
-  const allEnded = Promise.withResolvers<void>();
+  const allEnded = Promise.withResolvers<RolledOut>();
   const timer = setTimeout(() => allEnded.reject(new Error(`${ended.size} have ended`)), patienceMs);
   const ended = new Set<string>();
-  let answered = 0;
+  let begun = 0;
   let most = 0;
   await redis.psubscribe('APPLICATION:REDEPLOY:ROLLOUT:*');
   redis.on('pmessage', (_pattern: string, _channel: string, message: string) => {
@@ -21,25 +33,22 @@ async function rollOut(asked: Asked, redisUrl: string): Promise<RolledOut> {
     if (!isFinal(rolloutTransitions, status)) return;
     if (status !== 'COMPLETED') allEnded.reject(new Error(told));
     ended.add(operationId);
-    if (ended.size === asked.requests.length) allEnded.resolve();
+    if (ended.size === count) allEnded.resolve({ most });
   });
-  try {
-    await askAll(asked, () => {
-      answered += 1;
-      most = Math.max(most, answered - ended.size);
-    });
-    await allEnded.promise;
-    return { most };
-  } finally {
+  rolledOut = allEnded.promise.finally(() => {
     clearTimeout(timer);
     redis.disconnect();
-  }
+  });
+  rolledOut.catch(() => undefined); // whoever waits for it is told
+  return () => {
+    begun += 1;
+    most = Math.max(most, begun - ended.size);
+  };
 }
 
-async function carryOut(order: AskerOrder): Promise<RolledOut | null> {
-  if ('rollOut' in order) return rollOut(order.rollOut, order.redisUrl);
-  await askAll(order.ask);
-  return null;
+async function carryOut(order: AskerOrder): Promise<Answered | RolledOut> {
+  if ('redeploy' in order) return redeploy(order.redeploy, order.redisUrl);
+  return rolledOut!;
 }
 
 process.on('message', (order: AskerOrder) => {

@@ -1,17 +1,25 @@
 import { Agent } from 'undici';
 
-/** One GraphQL request for each of these. */
-export type Asked = { url: string; query: string; requests: readonly { token: string; variables: object }[] };
+/** One GraphQL request for each of these, so many at once. */
+export type Asked = {
+  url: string;
+  query: string;
+  requests: readonly { token: string; variables: object }[];
+  atOnce: number;
+};
 
-const atOnce = 4;
-const agent = new Agent({ connections: atOnce });
+const agent = new Agent();
 
-/** Sends requests, some at once, and is content with nothing but answers without errors. */
-export async function askAll({ url, query, requests }: Asked, onAnswer: () => void = () => undefined): Promise<void> {
+/** Is content with nothing but answers without errors, and tells of each how many milliseconds it took. */
+export async function askAll(
+  { url, query, requests, atOnce }: Asked,
+  onAnswer: (milliseconds: number) => void,
+): Promise<void> {
   const { origin, pathname } = new URL(url);
   const waiting = requests.toReversed();
   const work = async (): Promise<void> => {
     for (let request = waiting.pop(); request; request = waiting.pop()) {
+      const sentAt = performance.now();
       const { body } = await agent.request({
         origin,
         path: pathname,
@@ -21,7 +29,7 @@ export async function askAll({ url, query, requests }: Asked, onAnswer: () => vo
       });
       const answer = await body.text();
       if (!answer.startsWith('{"data":') || answer.includes('"errors":')) throw new Error(answer.slice(0, 500));
-      onAnswer();
+      onAnswer(performance.now() - sentAt);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));

@@ -6,7 +6,7 @@ export type ApiRequests = { watches: number; requests: number };
 /** Deployments of one pod in the namespace `default`. */
 type Start = { name: string; deployments: readonly string[]; readyMilliseconds: number };
 
-export type ClusterOrder = { start: Start } | { count: true };
+export type ClusterOrder = { start: Start } | { count: true } | { controllers: 'pause' | 'resume' };
 
 /** A simulated cluster in a process of its own. */
 export class ClusterApart extends ProcessApart<ClusterOrder> {
@@ -17,6 +17,11 @@ export class ClusterApart extends ProcessApart<ClusterOrder> {
   /** Answers with its kubeconfig. */
   start(start: Start): Promise<string> {
     return this.tell({ start }) as Promise<string>;
+  }
+
+  /** Rollouts stand still, or go on. */
+  async controllers(what: 'pause' | 'resume'): Promise<void> {
+    await this.tell({ controllers: what });
   }
 
   requests(): Promise<ApiRequests> {

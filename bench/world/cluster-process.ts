@@ -35,7 +35,7 @@ async function untilUp(): Promise<void> {
   }
 }
 
-async function carryOut(order: ClusterOrder): Promise<string | ApiRequests> {
+async function carryOut(order: ClusterOrder): Promise<string | ApiRequests | null> {
   if ('start' in order) {
     const { name, deployments, readyMilliseconds } = order.start;
     cluster = await startSimulatedCluster({ name, readyMilliseconds, objects: deployments.map(deploymentOf) });
@@ -46,6 +46,11 @@ async function carryOut(order: ClusterOrder): Promise<string | ApiRequests> {
       return undefined;
     };
     return cluster.kubeconfig;
+  }
+  if ('controllers' in order) {
+    if (order.controllers === 'pause') cluster.pauseControllers();
+    else cluster.resumeControllers();
+    return null;
   }
   return { watches: watched.size, requests };
 }

@@ -39,7 +39,13 @@ export async function authorizeDeployers(
 }
 
 /** A redeploy of each, by its deployer. */
-export const redeploysOf = (service: { url: string }, world: World, applications: readonly string[]): Asked => ({
+export const redeploysOf = (
+  service: { url: string },
+  world: World,
+  applications: readonly string[],
+  atOnce: number,
+): Asked => ({
+  atOnce,
   url: service.url,
   query: RedeployDocument.toString(),
   requests: applications.map((applicationName, index) => ({

@@ -1,11 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Side } from '../harness/benchmark.ts';
 import { Asker } from './asker.ts';
-import { ClusterApart } from './cluster-apart.ts';
 import type { World } from './dependencies.ts';
 import { authorizeDeployers, redeploysOf } from './deployers.ts';
+import { openOwnCluster } from './own-cluster.ts';
 import { startProduct } from './product.ts';
 
 type Rollouts = {
@@ -16,39 +13,36 @@ type Rollouts = {
   readyMilliseconds: number;
 };
 
+const deployersAtOnce = 4;
+
 /** A service that follows so many rollouts at once, in a cluster of its own. */
 export const rolloutsSide =
   ({ atOnce, times, readyMilliseconds }: Rollouts): Side<World> =>
-  async (world) => {
+  async (shared) => {
     const name = `at-once-${atOnce}`;
-    const applications = Array.from({ length: atOnce * times }, (_, index) => `${name}-${index}`);
-    const cluster = new ClusterApart();
-    const folder = await mkdtemp(join(tmpdir(), 'cratos-bench-'));
-    const kubeconfig = join(folder, 'kubeconfig');
-    await writeFile(kubeconfig, await cluster.start({ name, deployments: applications, readyMilliseconds }));
-    const own = { ...world, env: { ...world.env, KUBECONFIG: kubeconfig } };
-    const service = await startProduct(own);
-    await authorizeDeployers(service, own, applications);
+    const deployments = Array.from({ length: atOnce * times }, (_, index) => `${name}-${index}`);
+    const { world, cluster, close } = await openOwnCluster(shared, { name, deployments, readyMilliseconds });
+    const service = await startProduct(world);
+    await authorizeDeployers(service, world, deployments);
     const asker = new Asker();
-    const all = redeploysOf(service, own, applications);
+    const all = redeploysOf(service, world, deployments, deployersAtOnce);
     return {
       round: async () => {
         const before = await cluster.requests();
-        let most = 0;
-        for (let at = 0; at < applications.length; at += atOnce) {
-          const asked = { ...all, requests: all.requests.slice(at, at + atOnce) };
-          const rolledOut = await asker.rollOut(asked, world.redisUrl);
-          most = Math.max(most, rolledOut.most);
+        let mostAtOnce = 0;
+        for (let at = 0; at < deployments.length; at += atOnce) {
+          await asker.redeploy({ ...all, requests: all.requests.slice(at, at + atOnce) }, world.redisUrl);
+          const { most } = await asker.untilRolledOut();
+          mostAtOnce = Math.max(mostAtOnce, most);
         }
         const { watches, requests } = await cluster.requests();
-        const units = applications.length;
-        return { units, atOnce: most, watches, requests: (requests - before.requests) / units };
+        const units = deployments.length;
+        return { units, atOnce: mostAtOnce, watches, requests: (requests - before.requests) / units };
       },
       close: async () => {
         await asker.close();
         await service.stop();
-        await cluster.close();
-        await rm(folder, { recursive: true });
+        await close();
       },
     };
   };

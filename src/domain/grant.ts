@@ -69,9 +69,11 @@ GrantSchema.setClass(Grant);
 
 type Liveness = Pick<Grant, 'revokedAt' | 'revokedReason' | 'expires' | 'uses' | 'maxUses'>;
 
+export const whyRevoked = (reason: string | null | undefined): string => `was revoked${reason ? `: ${reason}` : ''}`;
+
 /** What ended a grant, as the person reads it; null while it is live. */
 export function whyNotLive(grant: Liveness, now: Date): string | null {
-  if (grant.revokedAt) return `was revoked${grant.revokedReason ? `: ${grant.revokedReason}` : ''}`;
+  if (grant.revokedAt) return whyRevoked(grant.revokedReason);
   if (grant.expires <= now) return `expired at ${grant.expires.toISOString()}`;
   if (grant.maxUses != null && grant.uses >= grant.maxUses) return 'is used up';
   return null;

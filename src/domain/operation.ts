@@ -13,7 +13,8 @@ import { followTransition, isFinal } from './transitions.ts';
 export const redeployTypes = ['RESTART', 'IMAGE_UPDATE', 'ROLLBACK', 'CREATE'] as const;
 export type RedeployType = (typeof redeployTypes)[number];
 
-const unfinished = `rollout_status in (${unfinishedStatuses.map((status) => `'${status}'`).join(', ')})`;
+/** As the partial indexes have it. */
+export const isUnfinishedInSql = `rollout_status in (${unfinishedStatuses.map((status) => `'${status}'`).join(', ')})`;
 
 const OperationSchema = defineEntity({
   name: 'Operation',
@@ -22,12 +23,12 @@ const OperationSchema = defineEntity({
     {
       properties: ['clusterUid', 'namespace', 'deploymentName'],
       name: 'operation_unfinished_unique',
-      where: unfinished,
+      where: isUnfinishedInSql,
     },
     { properties: ['issuer', 'subject', 'requestId'], name: 'operation_request_unique' },
   ],
   indexes: [
-    { properties: ['followedUntil'], name: 'operation_unfollowed_index', where: unfinished },
+    { properties: ['followedUntil'], name: 'operation_unfollowed_index', where: isUnfinishedInSql },
     { properties: ['applicationName', 'operationStartTime'], name: 'operation_application_index' },
     { properties: ['issuer', 'subject', 'operationStartTime'], name: 'operation_user_index' },
     { properties: ['operationEndTime'], name: 'operation_ended_index' },

@@ -40,6 +40,9 @@ export type Verdict = RolloutState & {
   allFailures: PodFailure[];
 };
 
+/** As kubectl says it. */
+export const notObserved = 'Waiting for deployment spec update to be observed...';
+
 type Outcome = { status: RolloutStatus; message: string };
 
 const secondsSince = (then: Date, now: Date): number => (now.getTime() - then.getTime()) / 1000;
@@ -55,7 +58,7 @@ function kubectlAnswer(attempt: Attempt, deployment: DeploymentSnapshot): Outcom
     message: `Waiting for deployment "${attempt.deploymentName}" rollout to finish: ${what}...`,
   });
   if (!isObserved(attempt, deployment)) {
-    return { status: 'PROGRESSING', message: 'Waiting for deployment spec update to be observed...' };
+    return { status: 'PROGRESSING', message: notObserved };
   }
   const progressing = deployment.conditions.find(({ type }) => type === 'Progressing');
   if (progressing?.reason === 'ProgressDeadlineExceeded' && progressing.lastUpdateTime !== attempt.progressingBefore) {

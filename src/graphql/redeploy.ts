@@ -1,5 +1,6 @@
 import type { RedeployError } from '../domain/errors.ts';
 import { type Preflight, preflight } from '../operations/preflight.ts';
+import { operationRowOf } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { type RolloutRevision, rolloutHistory } from '../operations/rollout-history.ts';
 import { TargetType } from './application.ts';
@@ -64,7 +65,7 @@ builder.mutationField('redeploy', (t) =>
     description:
       "Restarts, updates, rolls back or creates an application's Deployment under the viewer's token. Answers when Kubernetes has taken or refused the change; follow it with rolloutStatus. A refusal by Kubernetes is an operation that is FAILED, never a success. TOO_MANY_REQUESTS with retryAfterSeconds; CONFLICT where the Deployment is paused, has another strategy, or another operation is unfinished on it (but a rollback under the same token ends that one as SUPERSEDED); NOT_FOUND where it is not deployed and has no manifest, and for a revision that is not in its history; INVALID_INPUT for an unknown container, FORBIDDEN for an image of another repository; UNAVAILABLE where Redis, PostgreSQL or the API server is away.",
     args: { input: t.arg({ type: RedeployInput, required: true, description: 'The request.' }) },
-    resolve: async (_, { input }, ctx) => ctx.findOperation((await ctx.perform(redeploy, input)).id),
+    resolve: async (_, { input }, ctx) => operationRowOf(await ctx.perform(redeploy, input)),
   }),
 );
 

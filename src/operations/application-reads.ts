@@ -2,9 +2,10 @@ import type { Application } from '../domain/application.ts';
 import type { Target } from '../domain/cluster.ts';
 import { mayReadApplication, type Owners } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Dependencies } from './dependencies.ts';
 import type { RowList } from './pages.ts';
-import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
+import { arrayOf, execute, groupBy, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
 import { reading } from './transaction.ts';
 
@@ -30,6 +31,33 @@ const targetRows: RowSource<TargetRow> = {
   columns: ['applicationId', 'cluster', 'clusterUid', 'namespace', 'deploymentName'],
   instants: [],
 };
+
+/** What a redeploy goes by. */
+export type Registered = Pick<Application, 'owners' | 'manifest' | 'imageRepositories'> & {
+  targets: Target[];
+  /** PostgreSQL's clock, as of this look. */
+  now: Date;
+};
+
+/** Null where it is registered no more. `lock`: until the transaction ends nobody registers it differently. */
+export async function findRegistered(
+  em: EntityManager,
+  name: string,
+  { lock = false }: { lock?: boolean } = {},
+): Promise<Registered | null> {
+  // What stood in the tables before whoever held the lock had finished must not be read.
+  if (lock) await execute(em, 'select from application where name = ? for update', [name]);
+  const [row] = await execute<Registered>(
+    em,
+    `select owners, manifest, image_repositories as "imageRepositories", clock_timestamp()::timestamptz(3) as now,
+       (select coalesce(jsonb_agg(jsonb_build_object('cluster', cluster, 'clusterUid', cluster_uid, 'namespace', namespace,
+          'deploymentName', deployment_name) order by position), '[]')
+        from application_target t where t.application_id = a.id) as targets
+     from application a where name = ?`,
+    [name],
+  );
+  return row ? { ...row, now: new Date(row.now) } : null;
+}
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findApplication(deps: Deps, actor: Actor, name: string): Promise<ApplicationRow> {

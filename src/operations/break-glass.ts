@@ -5,7 +5,7 @@ import type { Dependencies } from './dependencies.ts';
 import { readBreakGlassInput, readReviewInput } from './inputs.ts';
 import { carryOut, grantEntries } from './issue-tokens.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { databaseNow, inTransaction } from './transaction.ts';
+import { inTransaction } from './transaction.ts';
 
 /**
  * The requester takes the tokens of a pending ticket alone: nobody has decided it for as long as its policy waits, and
@@ -20,8 +20,7 @@ export async function breakGlass(
   const { ticketNo, reason } = readBreakGlassInput(input);
   await deps.tokens.ping();
   const ticket = await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { ticketNo }, { populate: ['entries', 'approvals'], reader: actor });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { ticketNo }, { populate: ['entries', 'approvals'], reader: actor });
     recordFacts(em, ticket, actor, now, {}, [ticket.breakGlass(actor, reason, now)]);
     grantEntries(em, ticket, now, deps.limits.tokenHours);
     return ticket;
@@ -37,8 +36,7 @@ export async function reviewBreakGlass(
 ): Promise<Ticket> {
   const { ticketNo, comment } = readReviewInput(input);
   return inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { ticketNo });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { ticketNo });
     recordFacts(em, ticket, actor, now, {}, [ticket.review(actor, comment, now)]);
     return ticket;
   });

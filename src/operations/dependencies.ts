@@ -54,6 +54,9 @@ export type Dependencies = {
 
 /** What a request works with: the same, and the follower of this process. */
 export type Desk = Dependencies & {
-  /** Sends the patch of an operation that this process created and follows it; resolves when the patch's fate is known. */
-  follow: (operation: Operation) => Promise<void>;
+  /**
+   * Sends the patch of an operation that this process created and follows it; resolves with what became of it when the
+   * patch's fate is known.
+   */
+  follow: (operation: Operation) => Promise<Operation>;
 };

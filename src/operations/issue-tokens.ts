@@ -6,10 +6,11 @@ import { Ticket } from '../domain/ticket.ts';
 import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import { sweepEach } from './sweeps.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { databaseNow, inTransaction, reading } from './transaction.ts';
+import { inTransaction, reading } from './transaction.ts';
 
 /** One grant for each entry, in the transaction that decides the ticket. */
 export function grantEntries(em: EntityManager, ticket: Ticket, now: Date, hours: number): void {
@@ -64,9 +65,8 @@ export async function issueTokens(deps: Dependencies, ticketId: number): Promise
     return;
   }
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
+    const { ticket, now } = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
     if (ticket.status !== 'APPROVED') return; // another process was faster
-    const now = await databaseNow(em);
     ticket.authorize();
     const running = await runningTickets(em, ticket);
     await forEachEntry(em, ticket, (entry, grant) => {
@@ -94,8 +94,7 @@ async function voidOverdue(deps: Dependencies, ticketId: number): Promise<void> 
   const { tokenIssueSeconds } = deps.limits;
   const reason = `the token could not be issued within ${tokenIssueSeconds} seconds: Redis was away`;
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { id: ticketId }, { populate: ['entries'] });
     const overdue = ticket.approvedAt && now.getTime() - ticket.approvedAt.getTime() > tokenIssueSeconds * 1000;
     if (ticket.status !== 'APPROVED' || !overdue) return;
     await forEachEntry(em, ticket, (entry, grant) => {
@@ -140,33 +139,17 @@ function copiesToPut(deps: Dependencies, ticketId: number): Promise<TokenCopy[]>
     const copies: TokenCopy[] = [];
     for (const grant of await em.find(Grant, { ticket: ticketId }, { populate: ['ticket'] })) {
       const { username, applicationName } = grant;
-      const longest = await findLiveGrant(em, { username, applicationName });
+      const [longest] = await findLiveGrants(em, { username, applicationName });
       if (longest) copies.push(tokenCopy(longest));
     }
     return copies;
   });
 }
 
-/** The live grant for this pair that ends last; `issued`: only of those whose tokens are issued. */
-export async function findLiveGrant(
-  em: EntityManager,
-  pair: { applicationName: string; username: string } | { applicationName: string; issuer: string; subject: string },
-  { issued = false } = {},
-): Promise<Grant | null> {
-  const live = await em.execute<{ id: number }[]>(
-    `select id from redeploy_grant where application_name = ? and ${'username' in pair ? 'username = ?' : 'issuer = ? and subject = ?'}
-       and ${isLiveInSql}
-       ${issued ? `and exists (select from ticket t where t.id = ticket_id and t.status <> 'APPROVED')` : ''}
-     order by expires desc, id desc limit 1`,
-    'username' in pair ? [pair.applicationName, pair.username] : [pair.applicationName, pair.issuer, pair.subject],
-  );
-  return live[0] ? em.findOneOrFail(Grant, live[0].id, { populate: ['ticket', 'entry'] }) : null;
-}
-
-export const tokenCopy = (grant: Grant): TokenCopy => ({
+export const tokenCopy = (grant: LiveGrant): TokenCopy => ({
   username: grant.username,
   applicationName: grant.applicationName,
-  ticketId: grant.ticket.id,
+  ticketId: grant.ticketId,
   ticketNo: grant.ticketNo,
   expires: grant.expires.toISOString(),
   valid: true,

@@ -5,7 +5,7 @@ import { lateSuccess } from '../domain/rollout-verdict.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { databaseNow, inTransaction, reading } from './transaction.ts';
+import { inTransaction, reading } from './transaction.ts';
 
 /** A rollout that comes up later than this after its verdict is nobody's news. */
 const lookedAtSeconds = 3_600;
@@ -40,10 +40,9 @@ function hasSucceeded(deps: Dependencies, operation: Operation): boolean {
 
 async function record(deps: Dependencies, { id, ticket: { id: ticketId } }: Operation): Promise<void> {
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId });
+    const { ticket, now } = await lockTicket(em, { id: ticketId });
     const operation = await em.findOneOrFail(Operation, id, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (operation.succeededLateAt) return;
-    const now = await databaseNow(em);
     const { applicationName, cluster, namespace } = operation;
     recordFacts(em, ticket, null, now, { operationId: id, applicationName, cluster, namespace }, [
       operation.succeedLate(now),

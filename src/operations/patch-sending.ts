@@ -1,7 +1,7 @@
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { type Cluster, ClusterRefused, type DeploymentReading, PatchConflict } from '../domain/cluster.ts';
 import type { DeploymentSnapshot } from '../domain/cluster.ts';
-import { Grant } from '../domain/grant.ts';
+import { type Grant, whyRevoked } from '../domain/grant.ts';
 import { type Operation, toWholeSeconds } from '../domain/operation.ts';
 import {
   type Attribution,
@@ -12,8 +12,9 @@ import {
 } from '../domain/rollout-patches.ts';
 import type { Dependencies } from './dependencies.ts';
 import { imageFault, pausedRollback } from './redeploy-change.ts';
-import { type Lease, recordLanding, recordRefusal, renewPrecondition } from './rollout-writes.ts';
-import { databaseNow, reading } from './transaction.ts';
+import { type Lease, recordLanding, type Recorded, recordRefusal, renewPrecondition } from './rollout-writes.ts';
+import { execute } from './rows.ts';
+import { reading } from './transaction.ts';
 
 /**
  * Brings the operation's change into the cluster exactly once, or ends the operation. Every sender, also one that
@@ -25,7 +26,7 @@ export async function sendPatch(
   cluster: Cluster,
   operation: Operation,
   lease: Lease,
-): Promise<Operation> {
+): Promise<Recorded> {
   const { by, manifest, withdrawal } = await readSending(deps, operation);
   const { namespace, deploymentName } = operation;
   try {
@@ -81,7 +82,7 @@ async function afterRefusal(
   operation: Operation,
   lease: Lease,
   refused: string | null,
-): Promise<Operation> {
+): Promise<Recorded> {
   const { namespace, deploymentName } = operation;
   const deployment = await cluster.readDeployment(namespace, deploymentName);
   const isOurs = operation.deploymentUid == null || deployment?.uid === operation.deploymentUid;
@@ -92,7 +93,8 @@ async function afterRefusal(
   if (!deployment || !isOurs) return recordRefusal(deps, lease, 'object has been deleted');
   const why = refused ?? reasonNotToSendAgain(operation, deployment);
   if (why !== null) return recordRefusal(deps, lease, why);
-  return sendPatch(deps, cluster, await renewPrecondition(deps, lease, deployment), lease);
+  const renewed = await renewPrecondition(deps, lease, deployment);
+  return sendPatch(deps, cluster, renewed.operation, lease);
 }
 
 /** Somebody changed the Deployment before our patch came through: nothing of theirs may be lost by sending it again. */
@@ -126,16 +128,29 @@ type Sending = {
   withdrawal: string | null;
 };
 
+type SendingRow = Pick<Grant, 'revokedAt' | 'revokedReason'> & {
+  ticketNo: string;
+  ticketReason: string;
+  manifest: object | null;
+  age: number;
+};
+
 async function readSending(deps: Dependencies, operation: Operation): Promise<Sending> {
-  return reading(deps, async (em) => {
-    const grant = await em.findOneOrFail(Grant, operation.grant.id, { populate: ['ticket', 'entry'] });
-    const { ticket, entry } = grant;
-    const { id: operationId, username, reason } = operation;
-    const by = { operationId, ticketNo: ticket.ticketNo, username, reason: reason ?? ticket.reason };
-    const age = ((await databaseNow(em)).getTime() - operation.operationStartTime.getTime()) / 1000;
-    const { patchWithinSeconds } = deps.limits;
-    const late = age > patchWithinSeconds ? `not sent within ${patchWithinSeconds} seconds` : null;
-    const revoked = grant.revokedAt ? `not sent: the token ${grant.whyNotLive(grant.revokedAt)}` : null;
-    return { by, manifest: entry.manifest ?? null, withdrawal: revoked ?? late };
-  });
+  const { id: operationId, username, reason, operationStartTime } = operation;
+  const [row] = await reading(deps, (em) =>
+    execute<SendingRow>(
+      em,
+      `select g.revoked_at as "revokedAt", g.revoked_reason as "revokedReason", t.ticket_no as "ticketNo",
+         t.reason as "ticketReason", e.manifest,
+         extract(epoch from clock_timestamp() - ?::timestamptz)::float8 as age
+       from redeploy_grant g join ticket t on t.id = g.ticket_id join ticket_entry e on e.id = g.entry_id where g.id = ?`,
+      [operationStartTime.toISOString(), operation.grant.id],
+    ),
+  );
+  const { ticketNo, ticketReason, manifest, age, revokedAt, revokedReason } = row!;
+  const { patchWithinSeconds } = deps.limits;
+  const late = age > patchWithinSeconds ? `not sent within ${patchWithinSeconds} seconds` : null;
+  const revoked = revokedAt ? `not sent: the token ${whyRevoked(revokedReason)}` : null;
+  const by = { operationId, ticketNo, username, reason: reason ?? ticketReason };
+  return { by, manifest, withdrawal: revoked ?? late };
 }

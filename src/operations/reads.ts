@@ -122,6 +122,12 @@ export async function findTicket(deps: Deps, actor: Actor, ticketNo: string): Pr
   return row;
 }
 
+/** Of what is at hand nothing is read again. */
+export function operationRowOf(operation: Operation): OperationRow {
+  const row = Object.fromEntries(operationColumns.map((name) => [name, operation[name] ?? null]));
+  return { ...(row as unknown as OperationRow), ticketId: operation.ticket.id, entryId: operation.entry.id };
+}
+
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findOperation(deps: Deps, actor: Actor, id: string): Promise<OperationRow> {
   const [row] = isUuid(id)

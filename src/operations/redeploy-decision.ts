@@ -1,14 +1,14 @@
-import { Application } from '../domain/application.ts';
-import type { Grant } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import { isDeployer, requireMayRedeploy, requirePermission } from '../domain/permissions.ts';
+import { findRegistered } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
+import type { LiveGrant } from './live-grants.ts';
 import { requireFrequencyAllows } from './redeploy-frequency.ts';
 import { askCluster, findTarget, type FoundTarget, requireNoUnfinished } from './redeploy-targets.ts';
 import { findWarnings } from './redeploy-warnings.ts';
 import { requireToken } from './token-spending.ts';
-import { databaseNow, reading } from './transaction.ts';
+import { reading } from './transaction.ts';
 
 /**
  * What a redeploy would do, or the first of the refusals that stand in its way, in the order that the contract
@@ -18,21 +18,19 @@ export async function decideRedeploy(
   deps: Dependencies,
   actor: Actor,
   request: RedeployRequest,
-): Promise<{ grant: Grant; found: FoundTarget }> {
+): Promise<{ grant: LiveGrant; found: FoundTarget }> {
   requirePermission(isDeployer(actor), 'only an APPLICATION_DEPLOYER redeploys', 'Ask for that role.');
   const { applicationName: name } = request;
   const grant = await requireToken(deps, actor, name);
-  const { registered, now } = await reading(deps, async (em) => {
-    const found = await em.findOne(Application, { name }, { populate: ['targets'] });
-    const registered = requireMayRedeploy(actor, name, found);
-    const now = await databaseNow(em);
-    await requireFrequencyAllows(em, deps.limits, actor, request, now);
-    return { registered, now };
+  const registered = await reading(deps, async (em) => {
+    const registered = requireMayRedeploy(actor, name, await findRegistered(em, name));
+    await requireFrequencyAllows(em, deps.limits, actor, request, registered.now);
+    return registered;
   });
-  const found = await findTarget(deps, request, grant.entry, registered);
+  const found = await findTarget(deps, request, grant, registered);
   await requireNoUnfinished(deps, found.target, request.rollbackTo ? grant : null);
   const warnings = await askCluster(deps, found.target, (cluster) =>
-    findWarnings(cluster, found, grant, deps.limits, now),
+    findWarnings(cluster, found, grant, deps.limits, registered.now),
   );
   return { grant, found: { ...found, warnings } };
 }

@@ -3,14 +3,18 @@ import { RedeployError } from '../domain/errors.ts';
 import type { Person } from '../domain/person.ts';
 import type { Limits } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
+import { execute } from './rows.ts';
 
 type FrequencyLimits = Pick<
   Limits,
   'redeploysPerMinute' | 'redeploysPerHour' | 'redeploysPerUserPerMinute' | 'redeploysPerUserPerHour'
 >;
 
-/** Operations that count together, and how many of them there may be. */
-type Rule = { says: string; where: string; values: string[]; perMinute: number; perHour: number };
+/** When the redeploy began that fills a limit: the newest but so many. Null where there are not as many. */
+const filling = (whose: string): string =>
+  `(select operation_start_time from operation where ${whose} order by operation_start_time desc offset ? limit 1)`;
+const ofApplication = filling('application_name = ?');
+const ofPerson = filling('issuer = ? and subject = ?');
 
 /**
  * Counts the redeploys of this application, and of this person, in PostgreSQL. Throws TOO_MANY_REQUESTS with the seconds
@@ -25,51 +29,35 @@ export async function requireFrequencyAllows(
   now: Date,
 ): Promise<void> {
   if (rollbackTo && (await isUnsuccessful(em, applicationName))) return;
-  const perApplication = await longestWait(em, now, {
-    says: `${applicationName} may be redeployed`,
-    where: 'application_name = ?',
-    values: [applicationName],
-    perMinute: limits.redeploysPerMinute,
-    perHour: limits.redeploysPerHour,
-  });
-  const perPerson = await longestWait(em, now, {
-    says: `${username} may redeploy`,
-    where: 'issuer = ? and subject = ?',
-    values: [issuer, subject],
-    perMinute: limits.redeploysPerUserPerMinute,
-    perHour: limits.redeploysPerUserPerHour,
-  });
-  const worst = perPerson.seconds > perApplication.seconds ? perPerson : perApplication;
-  if (worst.seconds <= 0) return;
-  throw new RedeployError('TOO_MANY_REQUESTS', worst.message, { retryAfterSeconds: Math.ceil(worst.seconds) });
-}
-
-async function longestWait(
-  em: EntityManager,
-  now: Date,
-  { says, where, values, perMinute, perHour }: Rule,
-): Promise<{ seconds: number; message: string }> {
+  const { redeploysPerMinute, redeploysPerHour, redeploysPerUserPerMinute, redeploysPerUserPerHour } = limits;
+  const application = `${applicationName} may be redeployed`;
+  const person = `${username} may redeploy`;
   const windows = [
-    { most: perMinute, length: 60, name: 'a minute' },
-    { most: perHour, length: 3600, name: 'an hour' },
+    { most: redeploysPerMinute, length: 60, says: `${application} ${redeploysPerMinute} times a minute` },
+    { most: redeploysPerHour, length: 3600, says: `${application} ${redeploysPerHour} times an hour` },
+    { most: redeploysPerUserPerMinute, length: 60, says: `${person} ${redeploysPerUserPerMinute} times a minute` },
+    { most: redeploysPerUserPerHour, length: 3600, says: `${person} ${redeploysPerUserPerHour} times an hour` },
   ];
-  const rows = await em.execute<{ start: Date }[]>(
-    `select operation_start_time as start from operation where ${where} and operation_start_time > ?
-     order by operation_start_time desc limit ?`,
-    [...values, new Date(now.getTime() - 3_600_000).toISOString(), Math.max(perMinute, perHour)],
+  const offsets = windows.map(({ most }) => most - 1);
+  const [row] = await execute<{ starts: (string | null)[] }>(
+    em,
+    `select jsonb_build_array(${ofApplication}, ${ofApplication}, ${ofPerson}, ${ofPerson}) as starts`,
+    offsets.flatMap((offset, at) => [...(at < 2 ? [applicationName] : [issuer, subject]), offset]),
   );
-  const ages = rows.map(({ start }) => (now.getTime() - new Date(start).getTime()) / 1000);
-  const waits = windows.map(({ most, length, name }) => {
-    // The limit lets go when the oldest redeploy that fills it leaves the window.
-    const filling = ages[most - 1];
-    return { seconds: filling === undefined ? 0 : length - filling, message: `${says} ${most} times ${name}` };
+  const waits = windows.map(({ length, says }, at) => {
+    // The limit lets go when the redeploy that fills it leaves the window.
+    const start = row!.starts[at];
+    return { says, seconds: start == null ? 0 : length - (now.getTime() - new Date(start).getTime()) / 1000 };
   });
-  return waits.reduce((one, other) => (other.seconds > one.seconds ? other : one));
+  const worst = waits.reduce((one, other) => (other.seconds > one.seconds ? other : one));
+  if (worst.seconds <= 0) return;
+  throw new RedeployError('TOO_MANY_REQUESTS', worst.says, { retryAfterSeconds: Math.ceil(worst.seconds) });
 }
 
 /** The last redeploy failed, or is under way and no rollback itself. */
 async function isUnsuccessful(em: EntityManager, applicationName: string): Promise<boolean> {
-  const [last] = await em.execute<{ isUnsuccessful: boolean }[]>(
+  const [last] = await execute<{ isUnsuccessful: boolean }>(
+    em,
     `select coalesce(not success, type <> 'ROLLBACK') as "isUnsuccessful" from operation
      where application_name = ? order by operation_start_time desc limit 1`,
     [applicationName],

@@ -1,16 +1,16 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
-import { Application } from '../domain/application.ts';
 import { RedeployError } from '../domain/errors.ts';
-import type { Grant } from '../domain/grant.ts';
 import { imagesOf, Operation } from '../domain/operation.ts';
 import type { Actor } from '../domain/person.ts';
 import { requireMayRedeploy } from '../domain/permissions.ts';
 import { firstState, type RolloutEvent, type RolloutState, unfinishedStatuses } from '../domain/rollout.ts';
 import type { Ticket } from '../domain/ticket.ts';
+import { findRegistered } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
+import type { LiveGrant } from './live-grants.ts';
 import { describeChange } from './redeploy-change.ts';
 import { requireFrequencyAllows } from './redeploy-frequency.ts';
 import { type FoundTarget, requireManifestAsApproved, requireTargetAsApproved } from './redeploy-targets.ts';
@@ -19,9 +19,9 @@ import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
 import { lockPerson, lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { spendToken } from './token-spending.ts';
-import { databaseNow, inTransaction } from './transaction.ts';
+import { inTransaction } from './transaction.ts';
 
-type Decided = { request: RedeployRequest; requestHash: string; grant: Grant; found: FoundTarget };
+type Decided = { request: RedeployRequest; requestHash: string; grant: LiveGrant; found: FoundTarget };
 
 /**
  * One transaction stores the operation with everything that its change is computed from, spends the token and writes
@@ -35,17 +35,14 @@ export async function storeOperation(
   const { applicationName: name } = request;
   return inTransaction(deps, async (em) => {
     // Asked and counted again under these locks, so that the limits are exact however many ask at once.
-    const lockMode = LockMode.PESSIMISTIC_WRITE;
     await lockPerson(em, actor);
-    const application = requireMayRedeploy(actor, name, await em.findOne(Application, { name }, { lockMode }));
-    await em.populate(application, ['targets']);
+    const application = requireMayRedeploy(actor, name, await findRegistered(em, name, { lock: true }));
     requireTargetAsApproved(found.target, application);
-    if (!found.deployment) requireManifestAsApproved(grant.entry.manifest, application.manifest);
-    await requireFrequencyAllows(em, deps.limits, actor, request, await databaseNow(em));
-    const ticket = await lockTicket(em, { id: grant.ticket.id });
-    const now = await databaseNow(em);
+    if (!found.deployment) requireManifestAsApproved(grant.manifest, application.manifest);
+    await requireFrequencyAllows(em, deps.limits, actor, request, application.now);
+    const { ticket } = await lockTicket(em, { id: grant.ticketId });
     if (ticket.status === 'APPROVED') throw new RedeployError('UNAVAILABLE', 'the token is being issued; try again');
-    await spendToken(deps, em, actor, grant);
+    const now = await spendToken(deps, em, actor, grant);
     ticket.startRedeploying();
     const id = randomUUIDv7();
     const superseded = request.rollbackTo ? await supersede(em, ticket, grant, found, id, now) : [];
@@ -73,7 +70,7 @@ function create(
     ...changed,
     id,
     ticket,
-    entry: grant.entry.id,
+    entry: grant.entryId,
     grant: grant.id,
     applicationName: request.applicationName,
     issuer: actor.issuer,
@@ -116,14 +113,14 @@ function create(
 async function supersede(
   em: EntityManager,
   ticket: Ticket,
-  grant: Grant,
+  grant: LiveGrant,
   { target: { clusterUid, namespace, deploymentName } }: FoundTarget,
   by: string,
   now: Date,
 ): Promise<RolloutEvent[]> {
   const running = await em.findOne(
     Operation,
-    { grant, clusterUid, namespace, deploymentName, rolloutStatus: { $in: [...unfinishedStatuses] } },
+    { grant: grant.id, clusterUid, namespace, deploymentName, rolloutStatus: { $in: [...unfinishedStatuses] } },
     { lockMode: LockMode.PESSIMISTIC_WRITE },
   );
   if (!running) return [];

@@ -1,16 +1,15 @@
-import type { Application } from '../domain/application.ts';
 import { canonicalHash } from '../domain/canonical-hash.ts';
 import { type Cluster, ClusterAway, ClusterRefused, type DeploymentReading, type Target } from '../domain/cluster.ts';
 import { RedeployError } from '../domain/errors.ts';
-import type { Grant } from '../domain/grant.ts';
-import { Operation, progressingUpdate } from '../domain/operation.ts';
+import { isUnfinishedInSql, progressingUpdate } from '../domain/operation.ts';
 import type { RedeployWarning } from '../domain/redeploy-warnings.ts';
-import { unfinishedStatuses } from '../domain/rollout.ts';
-import type { TicketEntry } from '../domain/ticket.ts';
+import type { Registered } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
+import type { LiveGrant } from './live-grants.ts';
 import { pausedMessage } from './patch-sending.ts';
 import { changeOf, creation, type RedeployChange } from './redeploy-change.ts';
+import { execute } from './rows.ts';
 import { reading } from './transaction.ts';
 
 /** The target with what the change and its verdict depend on, as read before anything is stored. */
@@ -32,8 +31,8 @@ export type FoundTarget = {
 export async function findTarget(
   deps: Dependencies,
   request: RedeployRequest,
-  approved: Pick<TicketEntry, 'targets' | 'manifest'>,
-  registered: Pick<Application, 'targets' | 'manifest' | 'imageRepositories'>,
+  approved: Pick<LiveGrant, 'targets' | 'manifest'>,
+  registered: Registered,
 ): Promise<Omit<FoundTarget, 'warnings'>> {
   const target = chooseTarget(
     request,
@@ -93,8 +92,8 @@ export async function askCluster<T>(
 function findMissing(
   request: RedeployRequest,
   target: Target,
-  { manifest = null }: Pick<TicketEntry, 'manifest'>,
-  registered: Pick<Application, 'manifest'>,
+  { manifest }: Pick<LiveGrant, 'manifest'>,
+  registered: Pick<Registered, 'manifest'>,
 ): Omit<FoundTarget, 'warnings'> {
   if (!request.images && !request.rollbackTo) requireManifestAsApproved(manifest, registered.manifest);
   if (manifest === null || request.images || request.rollbackTo) {
@@ -120,11 +119,11 @@ export const notDeployed = (
   });
 
 /** The approval is for the application's target as it was then: another application may have it now. */
-export function requireTargetAsApproved(target: Target, { targets }: Pick<Application, 'targets'>): void {
+export function requireTargetAsApproved(target: Target, { targets }: Pick<Registered, 'targets'>): void {
   const { clusterUid, namespace, deploymentName } = target;
-  const isStill = targets
-    .getItems()
-    .some((it) => it.clusterUid === clusterUid && it.namespace === namespace && it.deploymentName === deploymentName);
+  const isStill = targets.some(
+    (it) => it.clusterUid === clusterUid && it.namespace === namespace && it.deploymentName === deploymentName,
+  );
   if (!isStill) throw registeredDifferently(`${targetName(target)} is no target of the application any more`);
 }
 
@@ -176,9 +175,9 @@ function requireStrategy({ strategy }: RedeployRequest, target: Target, present:
 }
 
 /** `except`: a rollback under the same grant ends what that has set going. */
-export async function requireNoUnfinished(deps: Dependencies, target: Target, except: Grant | null): Promise<void> {
+export async function requireNoUnfinished(deps: Dependencies, target: Target, except: LiveGrant | null): Promise<void> {
   const unfinished = await findUnfinished(deps, target);
-  if (unfinished && unfinished.grant.id !== except?.id) throw conflictWith(unfinished, target);
+  if (unfinished && unfinished.grantId !== except?.id) throw conflictWith(unfinished, target);
 }
 
 /** What the unique index refused: the operation that stands in the way. */
@@ -187,11 +186,19 @@ export async function unfinishedConflict(deps: Dependencies, target: Target): Pr
 }
 
 const findUnfinished = (deps: Dependencies, { clusterUid, namespace, deploymentName }: Target) =>
-  reading(deps, (em) =>
-    em.findOne(Operation, { clusterUid, namespace, deploymentName, rolloutStatus: { $in: [...unfinishedStatuses] } }),
-  );
+  reading(deps, async (em) => {
+    const [operation] = await execute<Unfinished>(
+      em,
+      `select id, username, grant_id as "grantId" from operation
+       where cluster_uid = ? and namespace = ? and deployment_name = ? and ${isUnfinishedInSql}`,
+      [clusterUid, namespace, deploymentName],
+    );
+    return operation;
+  });
 
-function conflictWith(operation: Operation | null, target: Target): RedeployError {
+type Unfinished = { id: string; username: string; grantId: number };
+
+function conflictWith(operation: Unfinished | undefined, target: Target): RedeployError {
   const which = operation ? `operation ${operation.id} of ${operation.username}` : 'another operation';
   return new RedeployError('CONFLICT', `${which} is unfinished on ${targetName(target)}`, {
     advice: 'Wait for its end.',

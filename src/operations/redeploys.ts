@@ -56,10 +56,9 @@ async function redeployAnew(
   try {
     const { operation, events } = await storeOperation(deps, actor, { request, requestHash, grant, found });
     for (const event of events) await deps.rolloutEvents.publish(event);
-    if (!operation.isFinished()) await follow(operation);
+    const followed = operation.isFinished() ? operation : await follow(operation);
     if (grant.maxUses != null) await refreshCopies(deps, [grant]); // Redis shows no token whose last use is spent
-    // It stands and is answered for, whether its present state can be read or not.
-    return await reading(deps, (em) => em.findOneOrFail(Operation, operation.id)).catch(() => operation);
+    return followed;
   } catch (error) {
     if (violates(error, 'operation_unfinished_unique')) throw await unfinishedConflict(deps, found.target);
     throw error;

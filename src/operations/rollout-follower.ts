@@ -9,7 +9,15 @@ import type { Dependencies } from './dependencies.ts';
 import { sendPatch } from './patch-sending.ts';
 import { ProgressPace } from './progress-pace.ts';
 import { leaseTickMs, releaseLeases, renewLeases, takeOverOperations } from './rollout-leases.ts';
-import { type Lease, LeaseLost, recordTimeOut, recordVerdict, recordWaiting, stateOf } from './rollout-writes.ts';
+import {
+  type Lease,
+  LeaseLost,
+  type Recorded,
+  recordTimeOut,
+  recordVerdict,
+  recordWaiting,
+  stateOf,
+} from './rollout-writes.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { Span } from '../domain/tracing.ts';
 import { beginSpan, tellSpan } from './rollout-spans.ts';
@@ -18,8 +26,8 @@ type Followed = {
   operation: Operation;
   lease: Lease;
   cluster: Cluster;
-  /** What was recorded last; an event is written only when something differs. */
-  lastState: string;
+  /** What was recorded last; an event is written only when something differs. Null while nothing is known of it. */
+  lastState: string | null;
   /** Of its events, but for changes of status: they are told at once. */
   pace: ProgressPace;
   /** All that was wrong at the last look; undefined = what is recorded. */
@@ -71,18 +79,18 @@ export class RolloutFollower {
   }
 
   /**
-   * Follows an operation whose lease this process has from its creation. Resolves when the patch's fate is known,
-   * or after `waitMs` if Kubernetes does not answer: the operation goes on either way, in a process that stops in
-   * another one.
+   * Follows an operation whose lease this process has from its creation. Resolves with its state, when the patch's fate
+   * is known or after `waitMs`: it goes on either way, in a process that stops in another one.
    */
-  async adopt(operation: Operation, waitMs = 10_000): Promise<void> {
-    if (this.isStopping) return this.release();
-    const followed = this.follow(operation);
-    if (!followed) return;
+  async adopt(operation: Operation, waitMs = 10_000): Promise<Operation> {
+    if (this.isStopping) await this.release();
+    const followed = this.isStopping ? null : this.follow(operation);
+    if (!followed) return operation;
     const patience = new AbortController();
     const timeout = pause(waitMs, undefined, { signal: patience.signal }).catch(() => undefined);
     await Promise.race([followed.settled.promise, this.stopping.promise, timeout]);
     patience.abort();
+    return followed.operation;
   }
 
   /** Runs until aborted; then hands its operations to the other replicas. */
@@ -122,9 +130,7 @@ export class RolloutFollower {
     const { held, now } = await renewLeases(this.deps, ids);
     this.clock = { at: now.getTime(), read: performance.now() };
     for (const id of ids) if (held.get(id) !== this.followed.get(id)?.lease.fence) this.letGo(id);
-    for (const operation of await takeOverOperations(this.deps)) {
-      this.follow(operation);
-    }
+    for (const operation of await takeOverOperations(this.deps)) this.follow(operation);
     // Time alone can decide: deadlines of ours, and the grace of doomed pods.
     for (const followed of this.followed.values()) this.lookAt(followed);
   }
@@ -136,13 +142,11 @@ export class RolloutFollower {
       return null;
     }
     const { id: operationId, fence } = operation;
-    const lease = { operationId, ticketId: operation.ticket.id, fence };
-    const settled = Promise.withResolvers<void>();
     const followed = {
       operation,
-      lease,
+      lease: { operationId, ticketId: operation.ticket.id, fence },
       cluster,
-      lastState: '',
+      lastState: null,
       pace: new ProgressPace(),
       failures: undefined,
       logs: new CrashLogs(cluster, operation.namespace, operation.failures),
@@ -150,7 +154,7 @@ export class RolloutFollower {
       awaySince: null,
       isWaitingTold: false,
       span: this.deps.tracing && beginSpan(this.deps.tracing, operation),
-      settled,
+      settled: Promise.withResolvers<void>(),
     };
     this.followed.set(operationId, followed);
     this.byTarget.set(targetKey(operation.cluster, operation), operationId);
@@ -237,7 +241,7 @@ export class RolloutFollower {
       this.queueOf(followed).addAfter(operation.id, pauseMs);
       return;
     }
-    this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict), state);
+    this.wrote(followed, await recordVerdict(this.deps, followed.lease, verdict));
     if (changedSince !== null) this.deps.measurements?.eventRecorded((performance.now() - changedSince) / 1000);
   }
 
@@ -257,11 +261,11 @@ export class RolloutFollower {
     return live?.uid === operation.deploymentUid;
   }
 
-  private wrote(followed: Followed, operation: Operation, state = ''): void {
+  private wrote(followed: Followed, { operation, state }: Recorded): void {
     if (operation.rolloutStatus !== followed.operation.rolloutStatus) tellSpan(followed.span, operation);
     followed.operation = operation;
-    followed.lastState = state;
-    if (state !== '') followed.pace.told(performance.now());
+    followed.lastState = state && JSON.stringify(state);
+    if (state) followed.pace.told(performance.now());
     if (operation.isFinished()) this.letGo(operation.id);
   }
 
@@ -281,7 +285,7 @@ export class RolloutFollower {
     // Whether a pod stayed doomed meanwhile nobody knows: its time begins anew.
     followed.failures = [];
     if (followed.isWaitingTold) return;
-    this.wrote(followed, await recordWaiting(this.deps, lease, message), message);
+    this.wrote(followed, await recordWaiting(this.deps, lease, message));
     followed.isWaitingTold = true;
   }
 

@@ -1,4 +1,4 @@
-import { Operation } from '../domain/operation.ts';
+import { isUnfinishedInSql, Operation } from '../domain/operation.ts';
 import type { Dependencies } from './dependencies.ts';
 import { recordFacts } from './audit.ts';
 import { lockTicket } from './ticket-locks.ts';
@@ -13,7 +13,6 @@ export const leaseSeconds = 6;
 /** How often leases are renewed and orphans looked for; with the lease it bounds a take-over to less than 10 s. */
 export const leaseTickMs = 2_000;
 
-const unfinished = `rollout_status in ('STARTED', 'PROGRESSING', 'VERIFYING')`;
 const until = `clock_timestamp() + interval '${leaseSeconds} seconds'`;
 
 /** Of these operations the ones that are still ours, with PostgreSQL's clock. */
@@ -23,7 +22,7 @@ export async function renewLeases(
 ): Promise<{ held: Map<string, number>; now: Date }> {
   return reading(deps, async (em) => {
     const rows = await em.execute<{ id: string; fence: number }[]>(
-      `update operation set followed_until = ${until} where id = any(?::uuid[]) and follower = ? and ${unfinished} returning id, fence`,
+      `update operation set followed_until = ${until} where id = any(?::uuid[]) and follower = ? and ${isUnfinishedInSql} returning id, fence`,
       [`{${operationIds.join(',')}}`, deps.processId],
     );
     return { held: new Map(rows.map(({ id, fence }) => [id, fence])), now: await databaseNow(em) };
@@ -35,7 +34,7 @@ export async function takeOverOperations(deps: Dependencies, atMost = 50): Promi
   const orphans = await reading(deps, (em) =>
     em.execute<{ id: string; ticketId: number }[]>(
       `select id, ticket_id as "ticketId" from operation
-       where ${unfinished} and followed_until < clock_timestamp() and cluster in (select jsonb_array_elements_text(?::jsonb))
+       where ${isUnfinishedInSql} and followed_until < clock_timestamp() and cluster in (select jsonb_array_elements_text(?::jsonb))
        order by followed_until limit ?`,
       [JSON.stringify(deps.clusters.names), atMost],
     ),
@@ -55,7 +54,7 @@ export async function takeOverOperations(deps: Dependencies, atMost = 50): Promi
 /** Lets others take over at once, as a process does that stops in order. */
 export async function releaseLeases(deps: Dependencies): Promise<void> {
   await reading(deps, (em) =>
-    em.execute(`update operation set followed_until = clock_timestamp() where follower = ? and ${unfinished}`, [
+    em.execute(`update operation set followed_until = clock_timestamp() where follower = ? and ${isUnfinishedInSql}`, [
       deps.processId,
     ]),
   );
@@ -68,11 +67,10 @@ async function takeOver(deps: Dependencies, id: string, ticketId: number): Promi
       ticketId,
     ]);
     if (!free) return null; // somebody works on it at this moment; the next look finds it
-    const ticket = await lockTicket(em, { id: ticketId });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { id: ticketId });
     const [row] = await em.execute<{ fence: number }[]>(
       `update operation set follower = ?, followed_until = ${until}, fence = fence + 1
-       where id = ? and ${unfinished} and followed_until < clock_timestamp() returning fence`,
+       where id = ? and ${isUnfinishedInSql} and followed_until < clock_timestamp() returning fence`,
       [deps.processId, id],
     );
     if (!row) return null; // another replica was faster

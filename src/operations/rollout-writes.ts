@@ -1,14 +1,15 @@
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { AuditFact } from '../domain/audit-facts.ts';
 import type { DeploymentSnapshot } from '../domain/cluster.ts';
 import { Operation, OperationEvent } from '../domain/operation.ts';
-import type { RolloutEvent, RolloutState } from '../domain/rollout.ts';
-import type { Verdict } from '../domain/rollout-verdict.ts';
+import { firstState, type RolloutEvent, type RolloutState } from '../domain/rollout.ts';
+import { notObserved, type Verdict } from '../domain/rollout-verdict.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
+import { execute, lockEntity } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { databaseNow, inTransaction } from './transaction.ts';
+import { inTransaction } from './transaction.ts';
 
 /** The right to write about an operation: only as long as nobody took it over. */
 export type Lease = { operationId: string; ticketId: number; fence: number };
@@ -21,19 +22,28 @@ export class LeaseLost extends Error {
 type Change = (operation: Operation, now: Date, em: EntityManager) => Promise<Written> | Written;
 type Written = { facts: AuditFact[]; state: RolloutState | null };
 
-/** The patch stands in the cluster. To be told again, as after a commit whose answer was lost, changes nothing. */
-export const recordLanding = (deps: Dependencies, lease: Lease, deployment: DeploymentSnapshot): Promise<Operation> =>
-  write(deps, lease, (operation, now) => ({
-    facts: operation.landedAt ? [] : [operation.land(deployment, now)],
-    state: null,
-  }));
+/** How the operation stands now; `state` is its new event, null where there is none. */
+export type Recorded = { operation: Operation; state: RolloutState | null };
+
+/**
+ * The patch stands in the cluster. What Kubernetes answered is the first look as well: one transaction tells of both.
+ * To be told again, as after a commit whose answer was lost, changes nothing.
+ */
+export const recordLanding = (deps: Dependencies, lease: Lease, deployment: DeploymentSnapshot): Promise<Recorded> =>
+  write(deps, lease, (operation, now) => {
+    if (operation.landedAt) return { facts: [], state: null };
+    const facts: AuditFact[] = [operation.land(deployment, now)];
+    if (deployment.status.observedGeneration >= operation.generation!) return { facts, state: null };
+    const state = { ...firstState(deployment, operation.oldPods, notObserved), status: 'PROGRESSING' } as const;
+    return { facts: [...facts, ...operation.record(state, now)], state };
+  });
 
 /** What the watch saw, as the next event. */
-export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict): Promise<Operation> =>
+export const recordVerdict = (deps: Dependencies, lease: Lease, verdict: Verdict): Promise<Recorded> =>
   write(deps, lease, (operation, now) => ({ facts: operation.advance(verdict, now), state: stateOf(verdict) }));
 
 /** The patch never stood in the cluster: the operation FAILED and the token's use is given back. */
-export const recordRefusal = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+export const recordRefusal = (deps: Dependencies, lease: Lease, message: string): Promise<Recorded> =>
   write(deps, lease, async (operation, now, em) => {
     await giveUseBack(em, operation);
     const state = { ...(await lastState(em, operation)), status: 'FAILED', message } as const;
@@ -41,14 +51,14 @@ export const recordRefusal = (deps: Dependencies, lease: Lease, message: string)
   });
 
 /** Says to whoever watches what the operation waits for. */
-export const recordWaiting = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+export const recordWaiting = (deps: Dependencies, lease: Lease, message: string): Promise<Recorded> =>
   write(deps, lease, async (operation, now, em) => {
     const state = { ...(await lastState(em, operation)), message };
     return { facts: operation.record(state, now), state };
   });
 
 /** Our own patience ended while the cluster could not be asked: what was seen last stands. */
-export const recordTimeOut = (deps: Dependencies, lease: Lease, message: string): Promise<Operation> =>
+export const recordTimeOut = (deps: Dependencies, lease: Lease, message: string): Promise<Recorded> =>
   write(deps, lease, async (operation, now, em) => {
     const state = { ...(await lastState(em, operation)), status: 'TIMED_OUT', message } as const;
     return { facts: operation.record(state, now), state };
@@ -59,7 +69,7 @@ export const renewPrecondition = (
   deps: Dependencies,
   lease: Lease,
   deployment: DeploymentSnapshot,
-): Promise<Operation> =>
+): Promise<Recorded> =>
   write(deps, lease, (operation) => {
     operation.startFrom(deployment);
     return { facts: [], state: null };
@@ -69,29 +79,26 @@ export const renewPrecondition = (
  * The one way in which a follower writes: under the ticket's lock, only with the operation's present fence, state
  * and record together; the event goes out after the commit.
  */
-async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Operation> {
-  const { operation, event } = await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: lease.ticketId });
-    const now = await databaseNow(em);
-    const operation = await em.findOne(
-      Operation,
-      { id: lease.operationId, fence: lease.fence },
-      { lockMode: LockMode.PESSIMISTIC_WRITE },
-    );
-    if (!operation) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
+async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Recorded> {
+  const { operation, state, event } = await inTransaction(deps, async (em) => {
+    const { ticket, now } = await lockTicket(em, { id: lease.ticketId });
+    const { operationId: id, fence } = lease;
+    const locked = await lockEntity(em, Operation, 'where id = ? and fence = ?', [id, fence]);
+    if (!locked) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
+    const operation = locked.entity;
     const { facts, state } = await change(operation, now, em);
     const { id: operationId, applicationName, cluster, namespace } = operation;
     recordFacts(em, ticket, operation, now, { operationId, applicationName, cluster, namespace }, facts);
     if (operation.isFinished()) await settleTicket(em, ticket, now);
-    return { operation, event: state && storeEvent(em, operation, state, now) };
+    return { operation, state, event: state && storeEvent(em, operation, state, now) };
   });
   if (event) await deps.rolloutEvents.publish(event);
-  return operation;
+  return { operation, state };
 }
 
 /** What was never sent does not count as a use of the token. */
 export const giveUseBack = (em: EntityManager, { grant }: Operation): Promise<unknown> =>
-  em.execute('update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
+  execute(em, 'update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
 
 export async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {
   const event = await em.findOneOrFail(OperationEvent, { operationId, sequence });

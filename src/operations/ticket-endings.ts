@@ -7,7 +7,7 @@ import { readCancelInput, readCompleteInput } from './inputs.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { refreshCopies } from './token-copies.ts';
-import { databaseNow, inTransaction } from './transaction.ts';
+import { inTransaction } from './transaction.ts';
 
 /** Takes a ticket back before it is decided. Only its requester. */
 export async function cancelTicket(
@@ -17,8 +17,7 @@ export async function cancelTicket(
 ): Promise<Ticket> {
   const { ticketNo, reason } = readCancelInput(input);
   return inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { ticketNo }, { reader: actor });
     recordFacts(em, ticket, actor, now, {}, [ticket.cancel(actor, reason, now)]);
     return ticket;
   });
@@ -35,8 +34,7 @@ export async function completeTicket(
 ): Promise<Ticket> {
   const { ticketNo, summary } = readCompleteInput(input);
   const { ticket, ended } = await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { ticketNo }, { reader: actor });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { ticketNo }, { reader: actor });
     recordFacts(em, ticket, actor, now, {}, [ticket.completeEarly(actor, summary, now)]);
     const ended = await em.find(Grant, { ticket, endedAt: null });
     for (const grant of ended) {

@@ -1,8 +1,9 @@
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor, Person } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
+import { execute, lockEntity } from './rows.ts';
 
 /*
  * The order in which things are locked, everywhere: person, application, ticket, grant, operation.
@@ -13,30 +14,34 @@ const personLocks = 0x6372_6174;
 
 /** What one person does at the same moment in several replicas is done one after the other, until the transaction ends. */
 export const lockPerson = (em: EntityManager, { issuer, subject }: Omit<Person, 'username'>): Promise<unknown> =>
-  em.execute('select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
+  execute(em, 'select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
 
 /**
  * The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it.
- * What happens to it happens from now on: read the clock (`databaseNow`) afterwards, since who held the lock before
- * has recorded later instants than the transaction's beginning.
+ * What happens to it happens at `now` or later: who held the lock before has recorded later instants than the
+ * transaction's beginning.
  */
 export async function lockTicket(
   em: EntityManager,
   which: { id: number } | { ticketNo: string },
   options: { populate?: ('entries' | 'approvals')[]; reader?: Actor } = {},
-): Promise<Ticket> {
+): Promise<{ ticket: Ticket; now: Date }> {
   const { populate = [], reader } = options;
-  const ticket = await em.findOne(Ticket, which, { lockMode: LockMode.PESSIMISTIC_WRITE });
-  if (!ticket || (reader && !mayReadWhatBelongsTo(reader, ticket))) {
+  const locked =
+    'id' in which
+      ? await lockEntity(em, Ticket, 'where id = ?', [which.id])
+      : await lockEntity(em, Ticket, 'where ticket_no = ?', [which.ticketNo]);
+  if (!locked || (reader && !mayReadWhatBelongsTo(reader, locked.entity))) {
     throw ticketNotFound('ticketNo' in which ? which.ticketNo : String(which.id));
   }
+  const { entity: ticket, now } = locked;
   if (populate.length > 0) await em.populate(ticket, populate);
-  return ticket;
+  return { ticket, now };
 }
 
 /** The same for a sweep: null where somebody works on the ticket at this moment, so that no other is kept waiting. */
-export const lockTicketIfFree = (em: EntityManager, id: number): Promise<Ticket | null> =>
-  em.findOne(Ticket, { id }, { lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE });
+export const lockTicketIfFree = async (em: EntityManager, id: number): Promise<Ticket | null> =>
+  (await lockEntity(em, Ticket, 'where id = ?', [id], 'for update skip locked'))?.entity ?? null;
 
 export const ticketNotFound = (ticketNo: string): RedeployError =>
   new RedeployError('NOT_FOUND', `there is no ticket ${ticketNo}`);

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Grant, isLiveInSql } from '../domain/grant.ts';
 import type { Ticket } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
+import { execute } from './rows.ts';
 
 /**
  * To be called, under the ticket's lock, when one of its operations or tokens has ended: completes the ticket when
@@ -9,7 +10,8 @@ import { recordFacts } from './audit.ts';
  */
 export async function settleTicket(em: EntityManager, ticket: Ticket, at: Date): Promise<void> {
   await em.flush();
-  const [counts] = await em.execute<{ unfinished: number; succeeded: number; failed: number; liveGrants: number }[]>(
+  const [counts] = await execute<{ unfinished: number; succeeded: number; failed: number; liveGrants: number }>(
+    em,
     `select count(*) filter (where success is null)::int as unfinished,
             count(*) filter (where success)::int as succeeded,
             count(*) filter (where not success)::int as failed,
@@ -23,7 +25,8 @@ export async function settleTicket(em: EntityManager, ticket: Ticket, at: Date):
 
 /** The last use of a token is spent for good once no operation of it is left that could give it back. */
 async function endUsedUp(em: EntityManager, ticket: Ticket, at: Date): Promise<void> {
-  const usedUp = await em.execute<{ id: number }[]>(
+  const usedUp = await execute<{ id: number }>(
+    em,
     `select id from redeploy_grant g where ticket_id = ? and ended_at is null and uses >= max_uses
        and not exists (select from operation o where o.grant_id = g.id and o.success is null) order by id`,
     [ticket.id],

@@ -19,7 +19,7 @@ import type { Dependencies } from './dependencies.ts';
 import { readDecisionInput, readTicketInput } from './inputs.ts';
 import { carryOut, grantEntries } from './issue-tokens.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { databaseNow, inTransaction, violates } from './transaction.ts';
+import { inTransaction, violates } from './transaction.ts';
 
 export type CreateTicketInput = {
   workOrderKey: 'APPLICATION_REDEPLOY';
@@ -124,8 +124,7 @@ async function decide(deps: Dependencies, actor: Actor, decision: Decision, inpu
   const { ticketNo, comment } = readDecisionInput(input);
   if (decision === 'APPROVED') await deps.tokens.ping();
   return inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { ticketNo }, { populate: ['entries', 'approvals'] });
-    const now = await databaseNow(em);
+    const { ticket, now } = await lockTicket(em, { ticketNo }, { populate: ['entries', 'approvals'] });
     const fact = decision === 'APPROVED' ? ticket.approve(actor, comment, now) : ticket.reject(actor, comment, now);
     const { issuer, subject, username } = actor;
     const groups = fact.kind === 'TICKET_APPROVE' ? fact.groups : [];

@@ -10,7 +10,7 @@ import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { refreshCopies } from './token-copies.ts';
 import { type RedeployToken, showGrant } from './tokens.ts';
-import { databaseNow, inTransaction, reading } from './transaction.ts';
+import { inTransaction, reading } from './transaction.ts';
 
 /**
  * Takes a user's right to redeploy an application away, at once: every live token of the pair, and every one that ended
@@ -43,8 +43,7 @@ export async function revokeToken(
   const revoked = await inTransaction(deps, async (em) => {
     const revoked: Grant[] = [];
     for (const { id, ticket } of allowed) {
-      const locked = await lockTicket(em, { id: ticket.id });
-      const now = await databaseNow(em);
+      const { ticket: locked, now } = await lockTicket(em, { id: ticket.id });
       const grant = await em.findOneOrFail(Grant, id);
       const isOpen = grant.isLive(now) || (await grantsWithUnsent(em, applicationName)).includes(id);
       if (!isOpen || grant.revokedAt) continue;

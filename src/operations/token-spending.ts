@@ -3,11 +3,13 @@ import { RedeployError } from '../domain/errors.ts';
 import { Grant, isLiveInSql } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { LiveGrant } from './live-grants.ts';
+import { execute } from './rows.ts';
 import { reconcileToken } from './tokens.ts';
 import { databaseNow, reading } from './transaction.ts';
 
 /** The grant that a redeploy may spend now. Throws TOKEN_INVALID where there is none, UNAVAILABLE where Redis is away. */
-export async function requireToken(deps: Dependencies, actor: Actor, applicationName: string): Promise<Grant> {
+export async function requireToken(deps: Dependencies, actor: Actor, applicationName: string): Promise<LiveGrant> {
   const { issuer, subject, username } = actor;
   const { grant } = await reconcileToken(deps, { applicationName, issuer, subject }, username);
   if (!grant) throw await tokenInvalid(deps, actor, applicationName);
@@ -30,16 +32,19 @@ async function tokenInvalid(deps: Dependencies, actor: Actor, applicationName: s
   });
 }
 
-/** Atomically: of two requests for a last use one gets it. */
+/** Atomically: of two requests for a last use one gets it. Answers with the instant. */
 export async function spendToken(
   deps: Dependencies,
   em: EntityManager,
   actor: Actor,
-  { id, applicationName }: Grant,
-): Promise<void> {
-  const [spent] = await em.execute<{ id: number }[]>(
-    `update redeploy_grant set uses = uses + 1 where id = ? and ${isLiveInSql} returning id`,
+  { id, applicationName }: LiveGrant,
+): Promise<Date> {
+  const [spent] = await execute<{ now: string }>(
+    em,
+    `update redeploy_grant set uses = uses + 1 where id = ? and ${isLiveInSql}
+     returning clock_timestamp()::timestamptz(3) as now`,
     [id],
   );
   if (!spent) throw await tokenInvalid(deps, actor, applicationName);
+  return new Date(spent.now);
 }

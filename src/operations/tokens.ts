@@ -1,12 +1,13 @@
 import { AuditRecord } from '../domain/audit-record.ts';
 import { Grant, whyNotLive } from '../domain/grant.ts';
-import type { Actor } from '../domain/person.ts';
+import { type Actor, isSamePerson } from '../domain/person.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { TokenCopy } from '../domain/token.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { readTokenQuery } from './inputs.ts';
-import { describeToken, findLiveGrant, tokenCopy } from './issue-tokens.ts';
+import { describeToken, tokenCopy } from './issue-tokens.ts';
+import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import type { RowList } from './pages.ts';
 import { arrayOf, groupBy, readRows } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
@@ -61,9 +62,8 @@ export async function findToken(
   const noToken = { ...none, desc: `${username} has no token for ${applicationName}` };
   if (!visible) return noToken;
   const { grant, now } = await reconcileToken(deps, pair, username);
-  if (!grant && !latest) return noToken;
-  const shown = grant ?? latest!;
-  return showGrant(shown, shown.ticket.id, now);
+  if (grant) return showGrant(grant, grant.ticketId, now);
+  return latest ? showGrant(latest, latest.ticket.id, now) : noToken;
 }
 
 type Pair =
@@ -79,17 +79,17 @@ export async function reconcileToken(
   deps: Dependencies,
   pair: Pair,
   username: string,
-): Promise<{ grant: Grant | null; now: Date }> {
+): Promise<{ grant: LiveGrant | null; now: Date }> {
   const { applicationName } = pair;
   const { grant, underName, now } = await reading(deps, async (em) => {
+    const live = await findLiveGrants(em, { username, ...pair });
+    const own = live.filter((one) => 'username' in pair || isSamePerson(one, pair));
     // What is running serves until what was approved since is issued too.
-    const grant = (await findLiveGrant(em, pair, { issued: true })) ?? (await findLiveGrant(em, pair));
+    const grant = own.find(({ isIssued }) => isIssued) ?? own[0] ?? null;
     const name = grant?.username ?? username;
-    return {
-      grant,
-      underName: await findLiveGrant(em, { applicationName, username: name }),
-      now: await databaseNow(em),
-    };
+    const ofName = name === username ? live : await findLiveGrants(em, { applicationName, username: name });
+    const underName = ofName.find((one) => one.username === name) ?? null;
+    return { grant, underName, now: grant?.now ?? (await databaseNow(em)) };
   });
   const keyName = grant?.username ?? username;
   const copy = await deps.tokens.get(keyName, applicationName);
@@ -119,12 +119,12 @@ async function recordRestoring(
   missedAt: Date,
 ): Promise<void> {
   await inTransaction(deps, async (em) => {
-    const ticket = await lockTicket(em, { id: ticketId });
+    const { ticket, now } = await lockTicket(em, { id: ticketId });
     if (ticket.status === 'APPROVED') return; // nothing was lost: the key is being issued for the first time
     const since = new Date(missedAt.getTime() - writtenWithinMs);
     const told = { ticketId, applicationName, kind: 'TOKEN_RESTORE', at: { $gt: since } } as const;
     if ((await em.count(AuditRecord, told)) > 0) return;
-    recordFacts(em, ticket, null, await databaseNow(em), { applicationName }, [{ kind: 'TOKEN_RESTORE', expires }]);
+    recordFacts(em, ticket, null, now, { applicationName }, [{ kind: 'TOKEN_RESTORE', expires }]);
   });
 }
 
@@ -137,7 +137,7 @@ async function recordStray(
 ): Promise<boolean> {
   const key = { applicationName, username };
   return inTransaction(deps, async (em, at) => {
-    if (await findLiveGrant(em, key)) return false;
+    if ((await findLiveGrants(em, key)).length > 0) return false;
     // A grant that ended by itself: Redis' clock may be a little behind PostgreSQL's.
     const origin = await em.findOne(Grant, { ...key, ticket: copy.ticketId, expires: new Date(copy.expires) });
     if (origin && !origin.revokedAt) return true;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SignIn } from '../domain/sign-in.ts';
 import type { Desk } from '../operations/dependencies.ts';
-import { findOperation } from '../operations/reads.ts';
+import { findOperation, operationRowOf } from '../operations/reads.ts';
 import { redeploy } from '../operations/redeploys.ts';
 import { perform } from '../operations/refusals.ts';
 import type { RestCall } from './access.ts';
@@ -85,8 +85,8 @@ async function redeployApplication({ desk, signIn: { actor }, request, segment, 
   const applicationName = decodeSegment(segment, 'name');
   const requestId = readIdempotencyKey(request);
   const body = await readRedeployBody(request);
-  const { id } = await perform(desk, actor, redeploy, { ...body, applicationName, requestId });
-  const operation = await findOperation(desk, actor, id);
+  const operation = operationRowOf(await perform(desk, actor, redeploy, { ...body, applicationName, requestId }));
+  const { id } = operation;
   return {
     status: 202,
     headers: { location: `/v1/operations/${id}` },

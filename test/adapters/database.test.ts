@@ -56,6 +56,33 @@ test('every statement beyond the first two hundred texts is carried out unprepar
   await one.close(true);
 });
 
+describe('a transaction', () => {
+  test('holds its first statement, with values beside it or without', async () => {
+    const stored = () => asOwner('select operation_id from operation_event');
+    const insert = `insert into operation_event (operation_id, sequence, status, at, state)
+      values (gen_random_uuid(), ?, 'STARTED', now(), '{}')`;
+    for (const log of [undefined, { label: 'prepared' }]) {
+      const undone = service.em.fork().transactional(async (em) => {
+        await em.execute(insert, [1], 'all', log);
+        throw new Error('on second thoughts');
+      });
+      await expect(undone).rejects.toThrow('on second thoughts');
+    }
+    expect(await stored()).toEqual([]);
+    await service.em.fork().transactional(async () => undefined);
+  });
+
+  test.for(['selec', 'select'])('whose first statement fails does nothing else: %s', async (sql) => {
+    const swallowing = service.em.fork().transactional(async (em) => {
+      await em.execute(`${sql} from nowhere`).catch(() => undefined);
+      await em.execute(`insert into operation_event (operation_id, sequence, status, at, state)
+        values (gen_random_uuid(), 1, 'STARTED', now(), '{}')`);
+    });
+    await expect(swallowing).rejects.toThrow(/selec|nowhere/);
+    expect(await asOwner('select operation_id from operation_event')).toEqual([]);
+  });
+});
+
 describe("the service's role", () => {
   const event = `insert into operation_event (operation_id, sequence, status, at, state)
     values ('0198d0a0-0000-7000-8000-00000000000a', 1, 'STARTED', now(), '{}')`;

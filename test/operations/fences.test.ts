@@ -152,8 +152,8 @@ describe('the fence', () => {
     const application = await deployed();
     const operation = await start(creator, application);
     const cluster = creator.desk.clusters.get(operation.cluster)!;
-    const landed = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
-    const again = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
+    const { operation: landed } = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
+    const { operation: again } = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
     expect(again.landedAt).toEqual(landed.landedAt);
     expect(await recordsOf(world, application.name, 'DEPLOYMENT_UPDATE')).toHaveLength(1);
     expect(await generationOf(application)).toBe(2);
@@ -189,7 +189,7 @@ describe('locks', () => {
     const locked = Promise.withResolvers<void>();
     const awake = Promise.withResolvers<void>();
     const sleeping = inTransaction(creator.desk, async (em) => {
-      const ticket = await lockTicket(em, { id });
+      const { ticket } = await lockTicket(em, { id });
       ticket.summary = 'asleep';
       await em.flush();
       locked.resolve();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
+import type { Operation } from '../../src/domain/operation.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import {
   alice,
@@ -27,7 +28,7 @@ test('a redeploy that is stored is answered for, although the database is away w
   const url = Object.assign(new URL(world.database.serviceUrl), { port: String(relay.port) }).toString();
   const orm = openDatabase(url, 2);
   try {
-    const desk = { ...replica.desk, orm, follow: () => relay.close() };
+    const desk = { ...replica.desk, orm, follow: (operation: Operation) => relay.close().then(() => operation) };
     const { id } = await redeploy(desk, alice, { applicationName: name });
     expect(await world.sql('select id from operation where application_name = ?', [name])).toEqual([{ id }]);
     const refusal = await refusalOf(redeploy(desk, alice, { applicationName: name }));

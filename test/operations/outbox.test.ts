@@ -112,7 +112,7 @@ describe('a notification is stored', () => {
     const ticket = await request();
     const before = await stored();
     const failing = inTransaction(desk, async (em, now) => {
-      const locked = await lockTicket(em, { id: ticket.id });
+      const { ticket: locked } = await lockTicket(em, { id: ticket.id });
       recordFacts(em, locked, alice, now, {}, [locked.cancel(alice, null, now)]);
       await em.flush();
       throw new Error('something else fails');

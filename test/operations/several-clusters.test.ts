@@ -47,7 +47,8 @@ const startAll = (names: string[], image = 'web:v2', desk = replica.desk): Promi
   return Promise.all(names.map((applicationName) => redeploy(desk, alice, { applicationName, images })));
 };
 /** Stored, but not sent yet. */
-const storeAll = (names: string[]) => startAll(names, 'web:v2', { ...replica.desk, follow: async () => undefined });
+const storeAll = (names: string[]) =>
+  startAll(names, 'web:v2', { ...replica.desk, follow: async (operation: Operation) => operation });
 const eventsOf = ({ id }: Operation) =>
   world.sql<{ sequence: number; status: string; message: string }>(
     `select sequence, status, state ->> 'message' as message from operation_event where operation_id = ? order by sequence`,

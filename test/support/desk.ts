@@ -131,7 +131,7 @@ export async function openReplica(
   };
   const follower = new RolloutFollower(deps);
   const { follows = true, waits = true } = options;
-  const follow = (operation: Operation) => (follows ? follower.adopt(operation) : Promise.resolve());
+  const follow = (operation: Operation) => (follows ? follower.adopt(operation) : Promise.resolve(operation));
   const running = new AbortController();
   const loops = [clusters.run(running.signal), ...(follows ? [follower.run(running.signal)] : [])];
   const hasSynced = (name: string) => attempt(() => clusters.get(name)!.snapshot('default', 'none')) !== undefined;

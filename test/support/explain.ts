@@ -12,7 +12,16 @@ export async function explain(
 ): Promise<Explained[]> {
   const spy = vi.spyOn(desk.orm.config.getLogger(), 'logQuery');
   await work();
-  const statements = spy.mock.calls.map(([context]) => (context as unknown as { formatted: string }).formatted);
+  const platform = desk.orm.em.getPlatform();
+  const statements = spy.mock.calls.map(([context]) => {
+    // What is prepared has its parameters beside it.
+    const {
+      formatted,
+      query = '',
+      params = [],
+    } = context as { formatted?: string; query?: string; params?: unknown[] };
+    return formatted ?? platform.formatQuery(query.replaceAll(/\$\d+/g, '?'), params);
+  });
   spy.mockRestore();
   const explained: Explained[] = [];
   for (const statement of statements.filter((one) => these.test(one))) {

@@ -10,6 +10,12 @@ import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
 import type { Tracing } from '../../domain/tracing.ts';
 import { type NamingClient, nameStatements, prepareStatements } from './prepared-statements.ts';
 import { spanStatements } from './statement-spans.ts';
+import {
+  answerWithLastResult,
+  beginWithFirstStatement,
+  type QueryingClient,
+  type SendingConnection,
+} from './transaction-beginnings.ts';
 
 export const entities = [
   Application,
@@ -49,12 +55,13 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tra
         pool.on('connect', (client) => {
           breakSilent(client, silenceMs);
           nameStatements(client, statementNames);
+          answerWithLastResult(client);
         });
       },
     },
     onCreateConnection: async (connection) => {
-      letTransactionFail(connection as Connection);
-      if (tracing) spanStatements(connection as Connection, tracing, tables());
+      beginWithFirstStatement(connection as SendingConnection);
+      if (tracing) spanStatements(connection as SendingConnection, tracing, tables());
     },
   });
   const tables = () => new Set(Array.from(orm.getMetadata().getAll().values(), ({ tableName }) => tableName));
@@ -71,31 +78,6 @@ export function poolCounts(orm: MikroORM): { busy: number; idle: number; waiting
   return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
 }
 
-type Connection = { executeQuery: (query: { sql: string }, options?: object) => Promise<unknown> };
-
-/**
- * Kysely gives a transaction's connection back to the pool only once its BEGIN and its COMMIT or ROLLBACK have
- * succeeded: each one that is lost half-way would be missing for ever, and after a restart of PostgreSQL the pool would
- * be empty. So ROLLBACK always succeeds (the server rolls back by itself what loses its connection, and the pool throws
- * away what is broken), and a BEGIN that fails is told by the transaction's first statement.
- */
-function letTransactionFail(connection: Connection): void {
-  const execute = connection.executeQuery.bind(connection);
-  let notBegun: { reason: unknown } | null = null;
-  connection.executeQuery = async (query, options) => {
-    if (query.sql === 'rollback') {
-      notBegun = null;
-      return execute(query, options).catch(() => ({ rows: [] }));
-    }
-    if (notBegun) throw notBegun.reason;
-    if (query.sql !== 'begin') return execute(query, options);
-    return execute(query, options).catch((reason: unknown) => {
-      notBegun = { reason };
-      return { rows: [] };
-    });
-  };
-}
-
 /** As the driver has it. */
 type Pool = {
   on: (event: 'connect', listener: (client: Client) => void) => void;
@@ -103,7 +85,7 @@ type Pool = {
   idleCount: number;
   waitingCount: number;
 };
-type Client = NamingClient & { connection: { stream: Socket } };
+type Client = NamingClient & QueryingClient & { connection: { stream: Socket } };
 
 /**
  * A half-open connection would keep its request waiting until TCP gives up, after a quarter of an hour. The driver's

@@ -33,7 +33,6 @@ type Connection = {
 /** Lets what is labelled so be prepared. */
 export function prepareStatements(orm: MikroORM): void {
   const connection = orm.em.getConnection() as unknown as Connection;
-  const platform = orm.em.getPlatform();
   const execute = connection.execute.bind(connection);
   const texts = new Map<string, string>();
   connection.execute = async (text, params, method, ctx, log) => {
@@ -41,7 +40,7 @@ export function prepareStatements(orm: MikroORM): void {
     const sql = texts.get(text) ?? numbered(text);
     if (texts.size < mostStatements) texts.set(text, sql);
     const work = async () => (await (ctx ?? connection.getClient()).executeQuery({ sql, parameters: params })).rows;
-    return connection.executeQuery(sql, work, { query: text, params, formatted: platform.formatQuery(text, params) });
+    return connection.executeQuery(sql, work, { query: text, params });
   };
 }
 

@@ -1,13 +1,12 @@
 import type { Tracing } from '../../domain/tracing.ts';
 import { inSpan } from '../../domain/tracing.ts';
-
-type Connection = { executeQuery: (query: { sql: string }, options?: object) => Promise<unknown> };
+import type { SendingConnection } from './transaction-beginnings.ts';
 
 /**
  * A span for each statement that is part of a trace; what loops of ours ask is of none. Of the text it bears the verb
  * and the table alone: parameters may stand in it.
  */
-export function spanStatements(connection: Connection, tracing: Tracing, tables: ReadonlySet<string>): void {
+export function spanStatements(connection: SendingConnection, tracing: Tracing, tables: ReadonlySet<string>): void {
   const execute = connection.executeQuery.bind(connection);
   connection.executeQuery = (query, options) => {
     if (tracing.traceparent === null) return execute(query, options);

@@ -49,6 +49,9 @@ export type SimulatedCluster = {
   /** The API server is away; the controllers rest meanwhile. */
   stopServing(): Promise<void>;
   startServing(): Promise<void>;
+  /** Nothing changes by itself any more: what is patched stands as it was patched. */
+  pauseControllers(): void;
+  resumeControllers(): void;
   /** Forgets the history: a watch from an older resourceVersion gets 410 Gone. */
   compact(): void;
   /** Asked before each request. */
@@ -136,7 +139,9 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
   for (const replicaSet of store.list('replicasets')) replicaSets.queue.add(keyOf(replicaSet));
   collector.takeOver();
   kubelet.takeOver();
-  const queues = [deployments.queue, replicaSets.queue, collector.queue, quotas.queue];
+  const workers = [deployments.queue, replicaSets.queue, collector.queue, quotas.queue, kubelet];
+  const pauseControllers = (): void => workers.forEach((worker) => worker.pause());
+  const resumeControllers = (): void => workers.forEach((worker) => worker.resume());
 
   return {
     url: server.url,
@@ -145,13 +150,15 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
     breakConnections: () => server.breakConnections(),
     silenceWatches: () => server.silenceWatches(),
     stopServing: async () => {
-      for (const worker of [...queues, kubelet]) worker.pause();
+      pauseControllers();
       await server.close();
     },
     startServing: async () => {
       await server.listen();
-      for (const worker of [...queues, kubelet]) worker.resume();
+      resumeControllers();
     },
+    pauseControllers,
+    resumeControllers,
     compact: () => store.compact(),
     get intercept() {
       return server.intercept;
@@ -166,7 +173,7 @@ export async function startSimulatedCluster(options: SimulatedClusterOptions): P
       server.isAllowed = isAllowed;
     },
     stop: async () => {
-      for (const worker of [...queues, kubelet]) worker.stop();
+      for (const worker of workers) worker.stop();
       unsubscribe();
       await server.close();
       keeper?.stop();

@@ -96,6 +96,18 @@ test('while the API server is away nothing moves, and it comes back on the same 
   expect(await listensBeyondLoopback(Number(port))).toEqual([]);
 });
 
+test('while the controllers rest what is patched stands as it was patched, and goes on afterwards', async () => {
+  const client = await start();
+  await client.deployed('web');
+  client.cluster.pauseControllers();
+  await client.patch('web', imagePatch('web:v2'));
+  const { metadata, status } = await client.deployment('web');
+  expect(status.observedGeneration).toBe(metadata.generation! - 1);
+  expect(await client.replicaSets()).toHaveLength(1);
+  client.cluster.resumeControllers();
+  expect((await client.rolledOut('web')).status.observedGeneration).toBe(metadata.generation);
+});
+
 test('nothing is left after stop, not even of watches, pods in the making and requests without an answer', async () => {
   const used = () =>
     process
