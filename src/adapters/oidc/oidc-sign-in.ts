@@ -1,8 +1,9 @@
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import { createRemoteJWKSet, errors, jwksCache, type JWKSCacheInput, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { RedeployError } from '../../domain/errors.ts';
 import { type Actor, type Role, roles } from '../../domain/person.ts';
-import type { VerifySignIn } from '../../domain/sign-in.ts';
+import type { SignIn, VerifySignIn } from '../../domain/sign-in.ts';
+import { KnownSignIns } from './known-sign-ins.ts';
 
 export type OidcSettings = {
   issuer: string;
@@ -18,7 +19,14 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 
 const discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 
-type Keys = ReturnType<typeof createRemoteJWKSet>;
+type Keys = {
+  find: ReturnType<typeof createRemoteJWKSet>;
+  /** The key set as it was read last: another object each time. */
+  latest: () => object | undefined;
+};
+
+/** How much clocks may differ. */
+const clockTolerance = 30;
 
 export type OidcSignIn = VerifySignIn & {
   /** Has the issuer's keys or gets them; throws where it cannot. */
@@ -41,24 +49,39 @@ export function oidcSignIn(settings: OidcSettings): OidcSignIn {
   }
 
   async function reachKeys(): Promise<void> {
-    const known = await findKeys();
-    if (!known.fresh) await known.reload();
+    const { find } = await findKeys();
+    if (!find.fresh) await find.reload();
     hadKeys = true;
+  }
+
+  const knownSignIns = new KnownSignIns();
+
+  /** Keys that are too old are read again first, whoever signs in. */
+  function knownSignIn(token: string, { find, latest }: Keys): SignIn | undefined {
+    const known = find.fresh ? knownSignIns.find(token, latest()) : undefined;
+    const hasExpired = known && known.expiresAt.getTime() / 1000 <= Math.floor(Date.now() / 1000) - clockTolerance;
+    return hasExpired ? undefined : known;
   }
 
   const verify: VerifySignIn = async (authorization) => {
     const [, token] = /^Bearer ([^\s]+)$/i.exec(authorization?.trim() ?? '') ?? [];
     if (!token) throw unauthenticated('sign in: send "Authorization: Bearer <JWT>"');
     try {
-      const { payload } = await jwtVerify(token, await findKeys(), {
+      const known = await findKeys();
+      const signIn = knownSignIn(token, known);
+      if (signIn) return signIn;
+      const keySet = known.latest();
+      const { payload } = await jwtVerify(token, known.find, {
         issuer: settings.issuer,
         audience: settings.audience,
         algorithms,
-        clockTolerance: 30,
+        clockTolerance,
         requiredClaims: ['sub', 'exp'],
       });
       hadKeys = true;
-      return { actor: actorOf(payload, settings), expiresAt: new Date(payload.exp! * 1000) };
+      const verified = { actor: actorOf(payload, settings), expiresAt: new Date(payload.exp! * 1000) };
+      if (keySet && keySet === known.latest()) knownSignIns.keep(token, keySet, verified);
+      return verified;
     } catch (error) {
       if (error instanceof RedeployError) throw error;
       if (error instanceof errors.JOSEError && isAboutToken(error)) {
@@ -81,12 +104,15 @@ const isAboutToken = (error: errors.JOSEError): boolean =>
   !(error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid);
 
 async function discoverKeys(issuer: string): Promise<Keys> {
-  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: 'error' });
+  const discoveryUrl = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const response = await fetch(discoveryUrl, { signal: AbortSignal.timeout(5_000), redirect: 'error' });
   if (!response.ok) throw new Error(`the issuer's discovery document answers ${response.status}`);
   const document = discovery.parse(await response.json());
   if (document.issuer !== issuer) throw new Error(`the discovery document names another issuer, ${document.issuer}`);
-  return createRemoteJWKSet(new URL(document.jwks_uri), { timeoutDuration: 5_000, cooldownDuration: 10_000 });
+  const read: JWKSCacheInput = {};
+  const url = new URL(document.jwks_uri);
+  const find = createRemoteJWKSet(url, { timeoutDuration: 5_000, cooldownDuration: 10_000, [jwksCache]: read });
+  return { find, latest: () => read.jwks };
 }
 
 function actorOf(payload: JWTPayload, settings: OidcSettings): Actor {
