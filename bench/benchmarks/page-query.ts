@@ -13,7 +13,7 @@ const tablesOf = ({ world: { env } }: TicketsSetting) => ({
 });
 
 const query = TicketsDocument.toString();
-const sha256Hash = (TicketsDocument.__meta__?.['hash'] as string).replace('sha256:', '');
+const sha256Hash = String(TicketsDocument.__meta__!['hash']).replace('sha256:', '');
 const extensions = { persistedQuery: { version: 1, sha256Hash } };
 
 const benchmark: Benchmark<TicketsSetting> = {

@@ -43,7 +43,7 @@ class Known {
     const late = AbortSignal.timeout(patienceMs);
     while (!this.instants.has(count)) {
       const timedOut = new Promise<never>((_resolve, reject) => {
-        late.onabort = () => reject(new Error(`nobody told of ${count} pods`));
+        late.addEventListener('abort', () => reject(new Error(`nobody told of ${count} pods`)), { once: true });
       });
       await Promise.race([this.reached.promise, timedOut]);
     }

@@ -43,40 +43,35 @@ builder.node(ApplicationType, {
   loadOne: (name, ctx) => findApplication(ctx.desk, ctx.actor, name),
   fields: (t) => ({
     name: t.exposeString('name', { description: 'A DNS label, unique.' }),
-    businessTags: t.field({
+    businessTags: t.expose('businessTags', {
       type: [BusinessTagType],
       description: 'In the order of the registration.',
-      resolve: (application) => application.businessTags,
     }),
-    owners: t.field({
+    owners: t.expose('owners', {
       type: OwnersType,
       description: 'Who may redeploy it.',
-      resolve: (application) => application.owners,
     }),
     targets: t.field({
       type: [TargetType],
       description: 'Where it runs; at least one.',
       resolve: (application, _, ctx) => application.lastTargets ?? ctx.loaders().targets.load(application.id),
     }),
-    manifest: t.field({
+    manifest: t.expose('manifest', {
       type: 'JSONObject',
       nullable: true,
       description:
         'The Deployment (apps/v1) that a redeploy creates where it is missing; null where there is none: then nothing is created.',
-      resolve: (application) => application.manifest,
     }),
     imageRepositories: t.exposeStringList('imageRepositories', {
       description: 'Repositories that an image may be changed to, beside the one that it has.',
     }),
-    createdAt: t.field({
+    createdAt: t.expose('createdAt', {
       type: 'DateTime',
       description: 'When it was registered first.',
-      resolve: (application) => application.createdAt,
     }),
-    updatedAt: t.field({
+    updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
       description: 'When it was registered last.',
-      resolve: (application) => application.updatedAt,
     }),
   }),
 });

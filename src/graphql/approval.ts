@@ -14,15 +14,14 @@ export const ApprovalType = builder.objectRef<ApprovalRow>('Approval').implement
   description: 'One decision. Each person counts once, and never the requester.',
   fields: (t) => ({
     approver: t.exposeString('username', { description: 'The username of the person who decided.' }),
-    decision: t.field({ type: DecisionEnum, description: 'Yes or no.', resolve: (approval) => approval.decision }),
+    decision: t.expose('decision', { type: DecisionEnum, description: 'Yes or no.' }),
     comment: t.exposeString('comment', {
       nullable: true,
       description: 'What the person said to it; null when nothing.',
     }),
-    groups: t.stringList({
+    groups: t.exposeStringList('groups', {
       description: "Of the groups that the ticket's policy names those that the person was in.",
-      resolve: (approval) => approval.groups,
     }),
-    at: t.field({ type: 'DateTime', description: 'When the person decided.', resolve: (approval) => approval.at }),
+    at: t.expose('at', { type: 'DateTime', description: 'When the person decided.' }),
   }),
 });

@@ -12,22 +12,23 @@ import {
   stepsOfTickets,
   ticketsById,
 } from '../operations/reads.ts';
+import type { Columns } from '../operations/rows.ts';
 import { statisticsOfApplications, type StatisticsRange } from '../operations/statistics.ts';
 import { tokensOfEntries } from '../operations/tokens.ts';
 
 /** One statement per level, however many rows a page holds. */
 export const createLoaders = (desk: Desk, actor: Actor) => ({
   ticket: new DataLoader((ids: readonly number[]) => ticketsById(desk, ids)),
-  entries: new DataLoader((ticketIds: readonly number[]) => entriesOfTickets(desk, ticketIds)),
+  entries: byColumns((ticketIds: readonly number[], columns) => entriesOfTickets(desk, ticketIds, columns)),
   tokens: new DataLoader((entryIds: readonly number[]) => tokensOfEntries(desk, entryIds)),
-  approvals: new DataLoader((ticketIds: readonly number[]) => approvalsOfTickets(desk, ticketIds)),
+  approvals: byColumns((ticketIds: readonly number[], columns) => approvalsOfTickets(desk, ticketIds, columns)),
   steps: new DataLoader((ticketIds: readonly number[]) => stepsOfTickets(desk, ticketIds)),
-  applications: new DataLoader((names: readonly string[]) => applicationsByName(desk, actor, names)),
+  applications: byColumns((names: readonly string[], columns) => applicationsByName(desk, actor, names, columns)),
   targets: new DataLoader((applicationIds: readonly number[]) => targetsOfApplications(desk, applicationIds)),
   statistics: inParts((names: readonly string[], range: StatisticsRange) =>
     statisticsOfApplications(desk, names, range),
   ),
-  operations: inParts((ids: readonly number[], page: Page) => operationsOfTickets(desk, ids, page)),
+  operations: inParts((ids: readonly number[], page: Page, columns) => operationsOfTickets(desk, ids, page, columns)),
   auditTrail: inParts((ids: readonly number[], page: Page) => auditOfTickets(desk, ids, page)),
   events: inParts((ids: readonly string[], page: Page) => eventsOfOperations(desk, ids, page)),
 });
@@ -35,12 +36,21 @@ export const createLoaders = (desk: Desk, actor: Actor) => ({
 export type Loaders = ReturnType<typeof createLoaders>;
 
 /** The same part of many parents is one statement; different parts are different statements. */
-function inParts<Id, Part, Row>(load: (ids: readonly Id[], part: Part) => Promise<Row[][]>) {
-  const byPart = new Map<string, DataLoader<Id, Row[]>>();
-  return (id: Id, part: Part): Promise<Row[]> => {
+function inParts<Id, Part, Row>(load: (ids: readonly Id[], part: Part, columns?: Columns) => Promise<Row[][]>) {
+  const byPart = new Map<string, ReturnType<typeof byColumns<Id, Row[]>>>();
+  return (id: Id, part: Part, columns?: Columns): Promise<Row[]> => {
     const key = JSON.stringify(part);
-    const loader = byPart.get(key) ?? new DataLoader((ids: readonly Id[]) => load(ids, part));
+    const loader = byPart.get(key) ?? byColumns<Id, Row[]>((ids, asked) => load(ids, part, asked));
     byPart.set(key, loader);
+    return loader(id, columns);
+  };
+}
+
+function byColumns<Id, Result>(load: (ids: readonly Id[], columns?: Columns) => Promise<Result[]>) {
+  const loaders = new Map<Columns | undefined, DataLoader<Id, Result>>();
+  return (id: Id, columns?: Columns): Promise<Result> => {
+    const loader = loaders.get(columns) ?? new DataLoader((ids: readonly Id[]) => load(ids, columns));
+    loaders.set(columns, loader);
     return loader.load(id);
   };
 }

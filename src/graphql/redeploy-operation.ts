@@ -51,25 +51,22 @@ builder.node(OperationType, {
   fields: (t) => ({
     ticketId: t.exposeInt('ticketId', { description: 'The ticket that allowed it.' }),
     ticketEntryId: t.exposeInt('entryId', { description: 'The entry that allowed it.' }),
-    type: t.field({
+    type: t.expose('type', {
       type: RedeployTypeEnum,
       description: 'What it changes.',
-      resolve: (operation) => operation.type,
     }),
-    images: t.field({
+    images: t.expose('images', {
       type: [ContainerImageType],
       nullable: true,
       description: 'Of an image update what was asked for; null otherwise.',
-      resolve: (operation) => operation.images,
     }),
     rollbackTo: t.exposeInt('rollbackTo', {
       nullable: true,
       description: 'Of a rollback the revision whose template was wanted; null otherwise.',
     }),
-    warnings: t.field({
+    warnings: t.expose('warnings', {
       type: [RedeployWarningType],
       description: 'What was risky about it, as preflight would have told just before.',
-      resolve: (operation) => operation.warnings,
     }),
     username: t.exposeString('username', { description: 'Who did it.' }),
     applicationName: t.exposeString('applicationName', { description: 'To which application.' }),
@@ -99,16 +96,14 @@ builder.node(OperationType, {
       nullable: true,
       description: 'The revision that it made; null until the new ReplicaSet is seen.',
     }),
-    operationStartTime: t.field({
+    operationStartTime: t.expose('operationStartTime', {
       type: 'DateTime',
       description: 'When it was stored.',
-      resolve: (operation) => operation.operationStartTime,
     }),
-    operationEndTime: t.field({
+    operationEndTime: t.expose('operationEndTime', {
       type: 'DateTime',
       nullable: true,
       description: 'When it ended; null before.',
-      resolve: (operation) => operation.operationEndTime,
     }),
     durationSeconds: t.exposeInt('durationSeconds', {
       nullable: true,
@@ -124,17 +119,15 @@ builder.node(OperationType, {
       description: 'Seconds from start to what kubectl rollout status calls successfully rolled out; null before.',
       resolve: (operation) => secondsFromStart(operation, operation.availableAt),
     }),
-    succeededLateAt: t.field({
+    succeededLateAt: t.expose('succeededLateAt', {
       type: 'DateTime',
       nullable: true,
       description:
         'When the rollout came up after all, though it had timed out or failed: the verdict stays. Null otherwise.',
-      resolve: (operation) => operation.succeededLateAt,
     }),
-    lastUpdateTime: t.field({
+    lastUpdateTime: t.expose('lastUpdateTime', {
       type: 'DateTime',
       description: 'When its state was last recorded.',
-      resolve: (operation) => operation.lastUpdateTime,
     }),
     success: t.exposeBoolean('success', {
       nullable: true,
@@ -144,19 +137,17 @@ builder.node(OperationType, {
       nullable: true,
       description: "Why it was not, in Kubernetes' words where it has some; null otherwise.",
     }),
-    rolloutStatus: t.field({
+    rolloutStatus: t.expose('rolloutStatus', {
       type: RolloutStatusEnum,
       description: 'Where it stands.',
-      resolve: (operation) => operation.rolloutStatus,
     }),
     newPods: t.exposeStringList('newPods', { description: 'Names of the new pods, at most 100.' }),
     terminatedPods: t.exposeStringList('terminatedPods', {
       description: 'Names of old pods that are really gone, at most 100.',
     }),
-    failures: t.field({
+    failures: t.expose('failures', {
       type: [PodFailureType],
       description: 'What is wrong with new pods.',
-      resolve: (operation) => operation.failures,
     }),
     ticket: t.field({
       type: TicketType,

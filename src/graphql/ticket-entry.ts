@@ -1,5 +1,6 @@
 import type { EntryRow } from '../operations/reads.ts';
 import { ApplicationType, BusinessTagType, TargetType } from './application.ts';
+import { askedColumns, reads } from './asked-columns.ts';
 import { builder } from './builder.ts';
 import { RedeployTokenType } from './redeploy-token.ts';
 
@@ -8,27 +9,25 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
   fields: (t) => ({
     ticketEntryId: t.exposeInt('id', { description: "The entry's number inside the service." }),
     applicationName: t.exposeString('applicationName', { description: 'The application.' }),
-    businessTags: t.field({
+    businessTags: t.expose('businessTags', {
       type: [BusinessTagType],
       description: 'Its tags at that time.',
-      resolve: (entry) => entry.businessTags,
     }),
-    targets: t.field({
+    targets: t.expose('targets', {
       type: [TargetType],
       description: 'Its targets at that time: what the approval covers.',
-      resolve: (entry) => entry.targets,
     }),
-    manifest: t.field({
+    manifest: t.expose('manifest', {
       type: 'JSONObject',
       nullable: true,
       description: 'Its manifest at that time: what the approval allows to create; null where there was none.',
-      resolve: (entry) => entry.manifest,
     }),
     application: t.field({
       type: ApplicationType,
       nullable: true,
       description: 'As it is registered now; null where it is registered no more.',
-      resolve: (entry, _, ctx) => ctx.loaders().applications.load(entry.applicationName),
+      extensions: reads<EntryRow>('applicationName'),
+      resolve: (entry, _, ctx, info) => ctx.loaders().applications(entry.applicationName, askedColumns(info)),
     }),
     expectedEffect: t.exposeString('expectedEffect', {
       nullable: true,
@@ -45,17 +44,15 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
     completed: t.exposeBoolean('completed', {
       description: 'Whether the token was issued or given up; stays false where the ticket was never approved.',
     }),
-    executedAt: t.field({
+    executedAt: t.expose('executedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the token was issued or given up; null before.',
-      resolve: (entry) => entry.executedAt,
     }),
-    completedAt: t.field({
+    completedAt: t.expose('completedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the entry was done; null before.',
-      resolve: (entry) => entry.completedAt,
     }),
     errorMessage: t.exposeString('errorMessage', {
       nullable: true,
@@ -66,6 +63,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       nullable: true,
       description:
         'The token of this entry, from the record; null while none was granted. Never UNAVAILABLE: whether Redis holds it too, the query token tells.',
+      extensions: reads<EntryRow>('id'),
       resolve: (entry, _, ctx) => ctx.loaders().tokens.load(entry.id),
     }),
   }),

@@ -28,7 +28,7 @@ export const TicketPolicyType = builder.objectRef<TicketRow>('TicketPolicy').imp
       type: [RequiredApprovalsType],
       description: 'Whose approval it takes, and whom it still waits for. All must be fulfilled.',
       resolve: async (ticket, _, ctx) => {
-        const decided = await ctx.loaders().approvals.load(ticket.id);
+        const decided = await ctx.loaders().approvals(ticket.id);
         const approvals = decided.filter(({ decision }) => decision === 'APPROVED');
         return standingOf(requiredOf(ticket), approvals);
       },

@@ -5,6 +5,7 @@ import { listTickets } from '../operations/lists.ts';
 import { ApprovalType } from './approval.ts';
 import { BreakGlassType } from './break-glass.ts';
 import { AuditRecordConnection, AuditRecordType } from './audit-record.ts';
+import { askedColumns, reads } from './asked-columns.ts';
 import { builder } from './builder.ts';
 import { keysetConnection } from './connections.ts';
 import { OperationConnection, OperationType } from './redeploy-operation.ts';
@@ -74,19 +75,18 @@ builder.node(TicketType, {
     workOrderKey: t.field({
       type: WorkOrderKeyEnum,
       description: 'The kind of work order.',
+      extensions: reads<TicketRow>(),
       resolve: () => 'APPLICATION_REDEPLOY' as const,
     }),
-    category: t.field({
+    category: t.expose('category', {
       type: TicketCategoryEnum,
       description: 'Why it is asked for.',
-      resolve: (ticket) => ticket.category,
     }),
-    status: t.field({ type: TicketStatusEnum, description: 'Where it stands.', resolve: (ticket) => ticket.status }),
-    result: t.field({
+    status: t.expose('status', { type: TicketStatusEnum, description: 'Where it stands.' }),
+    result: t.expose('result', {
       type: TicketResultEnum,
       nullable: true,
       description: 'What it led to; null until it is COMPLETED.',
-      resolve: (ticket) => ticket.result,
     }),
     emergency: t.boolean({ description: 'Always true: every ticket here is an emergency.', resolve: () => true }),
     username: t.exposeString('username', { description: 'The requester, who alone may use its tokens.' }),
@@ -105,51 +105,48 @@ builder.node(TicketType, {
       description: 'That its requester took its tokens without approval; null where nobody did.',
       resolve: (ticket) => (ticket.breakGlassAt ? ticket : null),
     }),
-    createdAt: t.field({
+    createdAt: t.expose('createdAt', {
       type: 'DateTime',
       description: 'When it was created.',
-      resolve: (ticket) => ticket.createdAt,
     }),
-    decideBy: t.field({
+    decideBy: t.expose('decideBy', {
       type: 'DateTime',
       description: 'Until when it can be decided.',
-      resolve: (ticket) => ticket.decideBy,
     }),
-    approvedAt: t.field({
+    approvedAt: t.expose('approvedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When it was decided: by the last approval, or without it by breaking the glass; null before.',
-      resolve: (ticket) => ticket.approvedAt,
     }),
-    endedAt: t.field({
+    endedAt: t.expose('endedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When it reached its last status; null before.',
-      resolve: (ticket) => ticket.endedAt,
     }),
     summary: t.exposeString('summary', {
       nullable: true,
       description: 'What the requester said when completing it; null when nothing.',
     }),
-    completionAskedAt: t.field({
+    completionAskedAt: t.expose('completionAskedAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the requester asked to complete it; null before, and where its tokens just ended.',
-      resolve: (ticket) => ticket.completionAskedAt,
     }),
     entries: t.field({
       type: [TicketEntryType],
       description: 'One per application, in the order of the request.',
-      resolve: (ticket, _, ctx) => ctx.loaders().entries.load(ticket.id),
+      extensions: reads<TicketRow>('id'),
+      resolve: (ticket, _, ctx, info) => ctx.loaders().entries(ticket.id, askedColumns(info)),
     }),
     approvals: t.field({
       type: [ApprovalType],
       description: 'The decisions so far, oldest first.',
-      resolve: (ticket, _, ctx) => ctx.loaders().approvals.load(ticket.id),
+      extensions: reads<TicketRow>('id'),
+      resolve: (ticket, _, ctx, info) => ctx.loaders().approvals(ticket.id, askedColumns(info)),
     }),
     markdown: t.string({
       description: "The guide's table of its applications and their tags, in Markdown; below it a broken glass.",
-      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders().entries.load(ticket.id), ticket),
+      resolve: async (ticket, _, ctx) => ticketMarkdown(await ctx.loaders().entries(ticket.id), ticket),
     }),
     timeline: t.stringList({
       description: 'Its story for people: one line per step, oldest first; at most 1,000.',
@@ -159,11 +156,12 @@ builder.node(TicketType, {
       {
         type: OperationType,
         description: 'Its redeploys, newest first.',
-        resolve: (ticket, args, ctx) =>
+        extensions: reads<TicketRow>('id'),
+        resolve: (ticket, args, ctx, info) =>
           keysetConnection(
             args,
             (operation: OperationRow) => operation.id,
-            (page) => ctx.loaders().operations(ticket.id, page),
+            (page) => ctx.loaders().operations(ticket.id, page, askedColumns(info)),
           ),
       },
       OperationConnection,
@@ -224,11 +222,11 @@ builder.queryField('tickets', (t) =>
       type: TicketType,
       description: 'Tickets, newest first.',
       args: { filter: t.arg({ type: TicketFilterInput, description: 'Which ones; all where left out.' }) },
-      resolve: (_, { filter, ...args }, ctx) =>
+      resolve: (_, { filter, ...args }, ctx, info) =>
         keysetConnection(
           args,
           (row: TicketRow) => String(row.id),
-          (page) => listTickets(ctx.desk, ctx.actor, filter, page),
+          (page) => listTickets(ctx.desk, ctx.actor, filter, page, askedColumns(info)),
         ),
     },
     TicketConnection,

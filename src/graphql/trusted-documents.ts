@@ -1,17 +1,16 @@
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import {
-  type DocumentNode,
   execute as executeOrdinarily,
   type ExecutionArgs,
   type ExecutionResult,
   getOperationAST,
   GraphQLError,
+  type OperationDefinitionNode,
   type Source,
   validateExecutionArgs,
 } from 'graphql';
 import documents from '../documents/generated/persisted-documents.json' with { type: 'json' };
 import { RedeployError } from '../domain/errors.ts';
-import { schema } from './schema.ts';
 
 /*
  * The project's own documents are trusted: a client may name one by its hash instead of sending it, and its queries are
@@ -38,12 +37,15 @@ export function namedDocument(query: unknown, extensions: unknown): string | und
 type Execute = (root: unknown, context: unknown, variables: ExecutionArgs['variableValues']) => unknown;
 const compiled = new Map<string, Execute | null>();
 
+export const isTrusted = ({ loc }: OperationDefinitionNode): boolean =>
+  loc !== undefined && trusted.has(loc.source.body);
+
 type Answer = ExecutionResult | Promise<ExecutionResult>;
 
 /** Carries a document out; what is not ours, or is asked for with wrong variables, as it is done ordinarily. */
 export function execute(args: ExecutionArgs, ordinarily: (args: ExecutionArgs) => Answer = executeOrdinarily): Answer {
   const source = args.document.loc?.source;
-  const carryOut = source && trusted.has(source.body) ? compiledOf(args.document, source.body) : null;
+  const carryOut = source && trusted.has(source.body) ? compiledOf(args, source.body) : null;
   if (!carryOut || !('schema' in validateExecutionArgs(args))) return ordinarily(args);
   const result = carryOut(args.rootValue, args.contextValue, args.variableValues);
   const finish = (done: unknown) => withGraphqlErrors(done as ExecutionResult, source!);
@@ -51,7 +53,7 @@ export function execute(args: ExecutionArgs, ordinarily: (args: ExecutionArgs) =
 }
 
 /** Null where it is no query: of what changes something the executor is the least part. */
-function compiledOf(document: DocumentNode, text: string): Execute | null {
+function compiledOf({ schema, document }: ExecutionArgs, text: string): Execute | null {
   const known = compiled.get(text);
   if (known !== undefined) return known;
   const query = getOperationAST(document)?.operation === 'query' ? compileQuery(schema, document, '') : null;

@@ -5,7 +5,7 @@ import type { Actor } from '../domain/person.ts';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Dependencies } from './dependencies.ts';
 import type { RowList } from './pages.ts';
-import { arrayOf, execute, groupBy, readRows, type RowSource } from './rows.ts';
+import { arrayOf, type Columns, execute, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
 import { reading } from './transaction.ts';
 
@@ -23,6 +23,7 @@ export const applicationRows: RowList<ApplicationRow> = {
   table: 'application',
   columns,
   instants: ['createdAt', 'updatedAt'],
+  always: ['id', 'name', 'owners'],
 };
 
 type TargetRow = Target & { applicationId: number };
@@ -78,9 +79,10 @@ export const applicationsByName = async (
   deps: Deps,
   actor: Actor,
   names: readonly string[],
+  columns?: Columns,
 ): Promise<(ApplicationRow | null)[]> => {
   const rows = await reading(deps, (em) =>
-    readRows(em, applicationRows, 'where name in (select jsonb_array_elements_text(?::jsonb))', [
+    readRows(em, only(applicationRows, columns), 'where name in (select jsonb_array_elements_text(?::jsonb))', [
       JSON.stringify(names),
     ]),
   );

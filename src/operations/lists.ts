@@ -6,7 +6,7 @@ import { type ApplicationRow, applicationRows } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type OperationRow, operationRows, type TicketRow, ticketRows } from './reads.ts';
 import { type Page, pageOf } from './pages.ts';
-import { Conditions, type Filter } from './rows.ts';
+import { type Columns, Conditions, type Filter, only } from './rows.ts';
 import { grantRows, type RedeployToken, showGrant } from './tokens.ts';
 import { databaseNow, reading } from './transaction.ts';
 
@@ -27,7 +27,13 @@ export type TicketFilter = Filter<{
   createdBefore: Date;
 }>;
 
-export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page: Page): Promise<TicketRow[]> {
+export function listTickets(
+  deps: Deps,
+  actor: Actor,
+  filter: TicketFilter,
+  page: Page,
+  columns?: Columns,
+): Promise<TicketRow[]> {
   const where = new Conditions();
   if (!seesEverything(actor)) where.add('issuer = ? and subject = ?', actor.issuer, actor.subject);
   if (filter?.awaitingMyDecision) {
@@ -51,7 +57,7 @@ export function listTickets(deps: Deps, actor: Actor, filter: TicketFilter, page
     );
   }
   where.between('created_at', filter?.createdAfter, filter?.createdBefore);
-  return reading(deps, (em) => pageOf(em, ticketRows, where, page));
+  return reading(deps, (em) => pageOf(em, only(ticketRows, columns), where, page));
 }
 
 /** `mayBeSamePerson`, of a row. */

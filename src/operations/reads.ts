@@ -8,7 +8,7 @@ import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
-import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
+import { arrayOf, type Columns, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { ticketNotFound } from './ticket-locks.ts';
 import { reading } from './transaction.ts';
 
@@ -28,6 +28,7 @@ export const ticketRows: RowList<TicketRow> = {
   table: 'ticket',
   columns: ticketColumns,
   instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt', 'breakGlassAt', 'reviewedAt', 'completionAskedAt'],
+  always: ['id', 'approvalsRequired'],
 };
 
 const entryColumns = [
@@ -39,6 +40,7 @@ const entryRows: RowSource<EntryRow> = {
   table: 'ticket_entry',
   columns: [...entryColumns, 'ticketId'],
   instants: ['executedAt', 'completedAt'],
+  always: ['id', 'ticketId'],
 };
 
 const approvalColumns = ['id', 'username', 'decision', 'comment', 'groups', 'at'] as const;
@@ -47,6 +49,7 @@ const approvalRows: RowSource<ApprovalRow> = {
   table: 'approval',
   columns: [...approvalColumns, 'ticketId'],
   instants: ['at'],
+  always: ['ticketId'],
 };
 
 const operationColumns = [
@@ -86,6 +89,7 @@ export const operationRows: RowList<OperationRow> = {
     'availableAt',
     'succeededLateAt',
   ],
+  always: ['id', 'ticketId', 'rolloutStatus'],
 };
 
 const auditColumns = [
@@ -111,7 +115,12 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+export const auditRows: RowSource<AuditRow> = {
+  table: 'audit_record',
+  columns: auditColumns,
+  instants: ['at'],
+  always: auditColumns,
+};
 /** A ticket's story: in the order in which it was written, which is not quite that of its instants. */
 const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
@@ -144,16 +153,20 @@ export const ticketsAmong = (deps: Deps, ids: readonly number[]): Promise<Ticket
 export const ticketsById = async (deps: Deps, ids: readonly number[]): Promise<TicketRow[]> =>
   groupBy(await ticketsAmong(deps, ids), ids, (row) => row.id).map(([row]) => row!);
 
-export const entriesOfTickets = async (deps: Deps, ids: readonly number[]): Promise<EntryRow[][]> =>
+export const entriesOfTickets = async (deps: Deps, ids: readonly number[], columns?: Columns): Promise<EntryRow[][]> =>
   groupBy(
-    await batch<EntryRow>(deps, entryRows, 'where ticket_id = any(?::int[]) order by position', ids),
+    await batch<EntryRow>(deps, only(entryRows, columns), 'where ticket_id = any(?::int[]) order by position', ids),
     ids,
     (row) => row.ticketId,
   );
 
-export const approvalsOfTickets = async (deps: Deps, ids: readonly number[]): Promise<ApprovalRow[][]> =>
+export const approvalsOfTickets = async (
+  deps: Deps,
+  ids: readonly number[],
+  columns?: Columns,
+): Promise<ApprovalRow[][]> =>
   groupBy(
-    await batch<ApprovalRow>(deps, approvalRows, 'where ticket_id = any(?::int[]) order by id', ids),
+    await batch<ApprovalRow>(deps, only(approvalRows, columns), 'where ticket_id = any(?::int[]) order by id', ids),
     ids,
     (row) => row.ticketId,
   );
@@ -166,8 +179,15 @@ const batch = <R extends object>(
 ): Promise<R[]> => reading(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
 
 /** Each ticket's operations, newest first; cursors are the operations' ids. */
-export const operationsOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<OperationRow[][]> =>
-  reading(deps, (em) => pagesOf(em, operationRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
+export const operationsOfTickets = (
+  deps: Deps,
+  ticketIds: readonly number[],
+  page: Page,
+  columns?: Columns,
+): Promise<OperationRow[][]> =>
+  reading(deps, (em) =>
+    pagesOf(em, only(operationRows, columns), { column: 'ticketId', type: 'int' }, ticketIds, page),
+  );
 
 /** Each ticket's story, in order; cursors are the records' numbers within the ticket. */
 export const auditOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<AuditRow[][]> =>

@@ -5,9 +5,16 @@ import type { EntityClass, EntityManager } from '@mikro-orm/postgresql';
  * commands, which need their rules.
  */
 
-/** `ticket_no as "ticketNo", …` */
-const selectList = (columns: readonly string[], table: string): string =>
-  columns.map((name) => `${table}.${columnOf(name)} as "${name}"`).join(', ');
+const selectLists = new WeakMap<readonly string[], string>();
+
+/** `it.ticket_no as "ticketNo", …` */
+function selectList(columns: readonly string[]): string {
+  const known = selectLists.get(columns);
+  if (known !== undefined) return known;
+  const list = columns.map((name) => `it.${columnOf(name)} as "${name}"`).join(', ');
+  selectLists.set(columns, list);
+  return list;
+}
 
 /** ticketNo → ticket_no */
 export const columnOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -18,7 +25,36 @@ export type RowSource<R> = {
   columns: readonly (keyof R & string)[];
   /** Columns that hold a time: the driver gives strings. */
   instants: readonly (keyof R & string)[];
+  /** What is read whatever is asked for: what rows are told apart, ordered and allowed by. Where it is not said, all. */
+  always?: readonly (keyof R & string)[];
 };
+
+/** Some of the columns of a source; the same ones are the same object. */
+export type Columns = { readonly names: ReadonlySet<string>; readonly sources: WeakMap<object, object> };
+
+const columnsByNames = new Map<string, Columns>();
+
+/** There may only be a few: they are kept, and so are the statements that are made of them. */
+export function columnsNamed(names: readonly string[]): Columns {
+  const key = names.toSorted().join();
+  const known = columnsByNames.get(key) ?? { names: new Set(names), sources: new WeakMap() };
+  columnsByNames.set(key, known);
+  return known;
+}
+
+type Narrowable = { columns: readonly string[]; instants: readonly string[]; always?: readonly string[] };
+
+/** The same rows with these of their columns; of the others nobody may ask. All, where nothing is said. */
+export function only<Source extends Narrowable>(source: Source, asked: Columns | undefined): Source {
+  if (!asked || !source.always) return source;
+  const known = asked.sources.get(source) as Source | undefined;
+  if (known) return known;
+  const { always } = source;
+  const isRead = (name: string): boolean => asked.names.has(name) || always.includes(name);
+  const narrowed = { ...source, columns: source.columns.filter(isRead), instants: source.instants.filter(isRead) };
+  asked.sources.set(source, narrowed);
+  return narrowed;
+}
 
 /** Planned once per connection, not each time: the text holds no values and is one of a few. */
 const prepared = { label: 'prepared' };
@@ -60,7 +96,7 @@ export async function readRows<R extends object>(
   rest: string,
   params: readonly unknown[],
 ): Promise<R[]> {
-  const text = `select ${selectList(source.columns, 'it')} from ${source.table} it ${rest}`;
+  const text = `select ${selectList(source.columns)} from ${source.table} it ${rest}`;
   const rows = await execute<R>(em, text, params);
   for (const row of rows as Record<string, unknown>[]) {
     for (const name of source.instants) {

@@ -38,7 +38,8 @@ async function post(username: string, body: Body) {
     headers: { authorization: `Bearer ${username}`, 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify(body),
   });
-  return { status: response.status, body: JSON.parse(await response.text()) as Record<string, unknown> };
+  // The one thing that time changes.
+  return { status: response.status, text: (await response.text()).replace(/"secondsRemaining":\d+/, '…') };
 }
 
 const named = (sha256Hash: string) => ({ extensions: { persistedQuery: { version: 1, sha256Hash } } });
@@ -91,8 +92,7 @@ describe.for(['alice', 'bob', 'grace', 'frank'])('%s', (username) => {
         const trusted = await post(username, { ...named(hash), variables });
         // graphql-js carries out what is not ours letter by letter.
         const ordinary = await post(username, { query: `${text}\n# `, variables });
-        expect(trusted, JSON.stringify(variables)).toEqual(ordinary);
-        expect(JSON.stringify(trusted.body)).toBe(JSON.stringify(ordinary.body));
+        expect({ variables, ...trusted }).toEqual({ variables, ...ordinary });
       }
     },
   );
@@ -120,32 +120,10 @@ test('the same over a WebSocket', async () => {
 test.for([['0'.repeat(64)], [7], [null], [{}], ['__proto__'], ['sha256:']])(
   'a hash of none of ours is answered so that clients send the document itself: %j',
   async ([hash]) => {
-    const { status, body } = await post('alice', named(hash as string));
-    expect({ status, body }).toMatchObject({
-      status: 404,
-      body: { errors: [{ message: 'PersistedQueryNotFound', extensions: { code: 'NOT_FOUND' } }] },
+    const { status, text } = await post('alice', named(hash as string));
+    expect(status).toBe(404);
+    expect(JSON.parse(text)).toMatchObject({
+      errors: [{ message: 'PersistedQueryNotFound', extensions: { code: 'NOT_FOUND' } }],
     });
   },
 );
-
-test('a document beside a hash is carried out as it stands, and nothing is learned from it', async () => {
-  const hash = '1'.repeat(64);
-  const query = '{ viewer { username } }';
-  expect((await post('alice', { query, ...named(hash) })).body).toEqual({ data: { viewer: { username: 'alice' } } });
-  expect((await post('alice', named(hash))).status).toBe(404);
-});
-
-test('whoever has not signed in learns of no document whether it is ours', async () => {
-  const answers = await Promise.all(
-    [queryOf('Viewer').hash, '0'.repeat(64)].map(async (hash) => {
-      const response = await fetch(replica.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(named(hash)),
-      });
-      return { status: response.status, text: await response.text() };
-    }),
-  );
-  expect(answers[0]!.status).toBe(401);
-  expect(answers[0]).toEqual(answers[1]);
-});
