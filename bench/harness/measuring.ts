@@ -55,7 +55,7 @@ export async function measure(
 
 type Measured = { figures: Figures; lines: string[] | null };
 
-const longestOrderMs = 120_000;
+const longestOrderMs = 300_000;
 
 /** The parent's end of a side's process. */
 class SideProcess {

@@ -5,9 +5,9 @@ import type { Answered, AskerOrder, RolledOut } from './asker.ts';
 import { type Asked, askAll } from './asking.ts';
 
 /** Carries out one order after the other. */
-const patienceMs = 100_000;
+const patienceMs = 250_000;
 
-let rolledOut: Promise<RolledOut> | undefined;
+let untilRolledOut: () => Promise<RolledOut>;
 
 async function redeploy(asked: Asked, redisUrl: string | null): Promise<Answered> {
   const latencies: number[] = [];
@@ -22,8 +22,7 @@ async function redeploy(asked: Asked, redisUrl: string | null): Promise<Answered
 /** Replicas tell each other through Redis of each rollout that has ended. Answers with what counts those that began. */
 async function watchRollouts(count: number, redisUrl: string): Promise<() => void> {
   const redis = new Redis(redisUrl);
-  const allEnded = Promise.withResolvers<RolledOut>();
-  const timer = setTimeout(() => allEnded.reject(new Error(`${ended.size} have ended`)), patienceMs);
+  const allEnded = Promise.withResolvers<void>();
   const ended = new Set<string>();
   let begun = 0;
   let most = 0;
@@ -33,13 +32,17 @@ async function watchRollouts(count: number, redisUrl: string): Promise<() => voi
     if (!isFinal(rolloutTransitions, status)) return;
     if (status !== 'COMPLETED') allEnded.reject(new Error(told));
     ended.add(operationId);
-    if (ended.size === count) allEnded.resolve({ most });
+    if (ended.size === count) allEnded.resolve();
   });
-  rolledOut = allEnded.promise.finally(() => {
-    clearTimeout(timer);
-    redis.disconnect();
-  });
-  rolledOut.catch(() => undefined); // whoever waits for it is told
+  allEnded.promise.catch(() => undefined); // whoever waits for it is told
+  untilRolledOut = async () => {
+    const timer = setTimeout(() => allEnded.reject(new Error(`${ended.size} have ended`)), patienceMs);
+    await allEnded.promise.finally(() => {
+      clearTimeout(timer);
+      redis.disconnect();
+    });
+    return { most };
+  };
   return () => {
     begun += 1;
     most = Math.max(most, begun - ended.size);
@@ -48,7 +51,7 @@ async function watchRollouts(count: number, redisUrl: string): Promise<() => voi
 
 async function carryOut(order: AskerOrder): Promise<Answered | RolledOut> {
   if ('redeploy' in order) return redeploy(order.redeploy, order.redisUrl);
-  return rolledOut!;
+  return untilRolledOut();
 }
 
 process.on('message', (order: AskerOrder) => {

@@ -5,39 +5,45 @@ import { authorizeDeployers, redeploysOf } from './deployers.ts';
 import { openOwnCluster } from './own-cluster.ts';
 import { startProduct } from './product.ts';
 
-type Rollouts = {
-  atOnce: number;
-  /** How often in a round. */
-  times: number;
-  /** How long a pod takes to start, and to become ready: long enough that the first is under way when the last begins. */
-  readyMilliseconds: number;
-};
+/** So many at once, and how often in a round. */
+type Rollouts = { atOnce: number; times: number };
 
 const deployersAtOnce = 4;
+/** One after the other, before anything counts: the code is as hot for few as for many. */
+const warmUps = 60;
 
 /** A service that follows so many rollouts at once, in a cluster of its own. */
 export const rolloutsSide =
-  ({ atOnce, times, readyMilliseconds }: Rollouts): Side<World> =>
+  ({ atOnce, times }: Rollouts): Side<World> =>
   async (shared) => {
     const name = `at-once-${atOnce}`;
-    const deployments = Array.from({ length: atOnce * times }, (_, index) => `${name}-${index}`);
-    const { world, cluster, close } = await openOwnCluster(shared, { name, deployments, readyMilliseconds });
+    const counted = atOnce * times;
+    const deployments = Array.from({ length: Math.max(counted, warmUps) }, (_, index) => `${name}-${index}`);
+    const { world, cluster, close } = await openOwnCluster(shared, { name, deployments, readyMilliseconds: 20 });
     const service = await startProduct(world);
     await authorizeDeployers(service, world, deployments);
     const asker = new Asker();
     const all = redeploysOf(service, world, deployments, deployersAtOnce);
+
+    /** The cluster's controllers rest until all are under way. */
+    async function rollOut(from: number, to: number): Promise<number> {
+      await cluster.controllers('pause');
+      await asker.redeploy({ ...all, requests: all.requests.slice(from, to) }, world.redisUrl);
+      await cluster.controllers('resume');
+      const { most } = await asker.untilRolledOut();
+      return most;
+    }
+    for (let at = 0; at < warmUps; at += 1) await rollOut(at, at + 1);
+
     return {
       round: async () => {
         const before = await cluster.requests();
         let mostAtOnce = 0;
-        for (let at = 0; at < deployments.length; at += atOnce) {
-          await asker.redeploy({ ...all, requests: all.requests.slice(at, at + atOnce) }, world.redisUrl);
-          const { most } = await asker.untilRolledOut();
-          mostAtOnce = Math.max(mostAtOnce, most);
+        for (let at = 0; at < counted; at += atOnce) {
+          mostAtOnce = Math.max(mostAtOnce, await rollOut(at, at + atOnce));
         }
         const { watches, requests } = await cluster.requests();
-        const units = deployments.length;
-        return { units, atOnce: mostAtOnce, watches, requests: (requests - before.requests) / units };
+        return { units: counted, atOnce: mostAtOnce, watches, requests: (requests - before.requests) / counted };
       },
       close: async () => {
         await asker.close();

@@ -152,9 +152,13 @@ describe('the fence', () => {
     const application = await deployed();
     const operation = await start(creator, application);
     const cluster = creator.desk.clusters.get(operation.cluster)!;
-    const { operation: landed } = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
-    const { operation: again } = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
-    expect(again.landedAt).toEqual(landed.landedAt);
+    const { operation: landed, state } = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
+    expect(state).toMatchObject({
+      status: 'PROGRESSING',
+      message: 'Waiting for deployment spec update to be observed...',
+    });
+    const again = await sendPatch(creator.desk, cluster, operation, leaseOf(operation));
+    expect(again).toMatchObject({ operation: { landedAt: landed.landedAt, sequence: 2 }, state: null });
     expect(await recordsOf(world, application.name, 'DEPLOYMENT_UPDATE')).toHaveLength(1);
     expect(await generationOf(application)).toBe(2);
   });
