@@ -56,7 +56,7 @@ export type Dependencies = {
 export type Desk = Dependencies & {
   /**
    * Sends the patch of an operation that this process created and follows it; resolves with what became of it when the
-   * patch's fate is known.
+   * patch's fate is known, with null where it is not known here.
    */
-  follow: (operation: Operation) => Promise<Operation>;
+  follow: (operation: Operation) => Promise<Operation | null>;
 };

@@ -58,7 +58,8 @@ async function redeployAnew(
     for (const event of events) await deps.rolloutEvents.publish(event);
     const followed = operation.isFinished() ? operation : await follow(operation);
     if (grant.maxUses != null) await refreshCopies(deps, [grant]); // Redis shows no token whose last use is spent
-    return followed;
+    // It stands and is answered for, whether its present state can be read or not.
+    return followed ?? (await reading(deps, (em) => em.findOneOrFail(Operation, operation.id)).catch(() => operation));
   } catch (error) {
     if (violates(error, 'operation_unfinished_unique')) throw await unfinishedConflict(deps, found.target);
     throw error;

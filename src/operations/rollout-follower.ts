@@ -40,7 +40,7 @@ type Followed = {
   isWaitingTold: boolean;
   /** From here to the verdict, or until another process goes on. */
   span: Span | undefined;
-  settled: PromiseWithResolvers<void>;
+  settled: PromiseWithResolvers<Operation | null>;
 };
 
 /** A cluster that is away for less is not worth an event. */
@@ -79,18 +79,19 @@ export class RolloutFollower {
   }
 
   /**
-   * Follows an operation whose lease this process has from its creation. Resolves with its state, when the patch's fate
-   * is known or after `waitMs`: it goes on either way, in a process that stops in another one.
+   * Follows an operation whose lease this process has from its creation. Resolves with its state once the patch's fate is
+   * known; null where that is not known here, or after `waitMs`: it goes on either way, perhaps in another process.
    */
-  async adopt(operation: Operation, waitMs = 10_000): Promise<Operation> {
+  async adopt(operation: Operation, waitMs = 10_000): Promise<Operation | null> {
     if (this.isStopping) await this.release();
     const followed = this.isStopping ? null : this.follow(operation);
-    if (!followed) return operation;
+    if (!followed) return null;
     const patience = new AbortController();
-    const timeout = pause(waitMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([followed.settled.promise, this.stopping.promise, timeout]);
+    const timeout = pause(waitMs, null, { signal: patience.signal }).catch(() => null);
+    const stopped = this.stopping.promise.then(() => null);
+    const settled = await Promise.race([followed.settled.promise, stopped, timeout]);
     patience.abort();
-    return followed.operation;
+    return settled;
   }
 
   /** Runs until aborted; then hands its operations to the other replicas. */
@@ -154,7 +155,7 @@ export class RolloutFollower {
       awaySince: null,
       isWaitingTold: false,
       span: this.deps.tracing && beginSpan(this.deps.tracing, operation),
-      settled: Promise.withResolvers<void>(),
+      settled: Promise.withResolvers<Operation | null>(),
     };
     this.followed.set(operationId, followed);
     this.byTarget.set(targetKey(operation.cluster, operation), operationId);
@@ -165,7 +166,7 @@ export class RolloutFollower {
   private letGo(id: string): void {
     const followed = this.followed.get(id);
     if (!followed) return;
-    followed.settled.resolve();
+    followed.settled.resolve(null);
     followed.span?.end();
     this.followed.delete(id);
     const target = targetKey(followed.operation.cluster, followed.operation);
@@ -206,7 +207,6 @@ export class RolloutFollower {
     try {
       if (!followed.operation.landedAt) {
         this.wrote(followed, await sendPatch(this.deps, followed.cluster, followed.operation, followed.lease));
-        followed.settled.resolve();
       }
       if (!followed.operation.isFinished()) await this.look(followed);
       followed.awaySince = null;
@@ -266,6 +266,7 @@ export class RolloutFollower {
     followed.operation = operation;
     followed.lastState = state && JSON.stringify(state);
     if (state) followed.pace.told(performance.now());
+    if (operation.landedAt || operation.isFinished()) followed.settled.resolve(operation);
     if (operation.isFinished()) this.letGo(operation.id);
   }
 

@@ -66,6 +66,8 @@ test('an operation that ended while nobody wrote Events is told of later, a fail
   const placed = await deployed('web:unready');
   const ended = await untilEnded(replica.desk, await start(placed));
   expect(ended.rolloutStatus).toBe('TIMED_OUT');
+  await recordLateSuccesses(replica.desk);
+  expect((await findOperation(replica.desk, frank, ended.id)).succeededLateAt).toBeNull();
   await rolloutAnnouncer()(replica.desk);
   const verdict = (await eventsOn(placed)).find(({ type }) => type === 'Warning');
   expect(verdict?.reason).toBe('RedeployTimedOut');
@@ -76,8 +78,6 @@ test('a success that comes after the verdict is added to the record once, and th
   const placed = await deployed();
   const slow = [{ container: 'app', image: 'web:slow' }]; // takes 5 s
   const ended = await untilEnded(replica.desk, await start(placed, { images: slow }));
-  await recordLateSuccesses(replica.desk);
-  expect((await findOperation(replica.desk, frank, ended.id)).succeededLateAt).toBeNull();
   await until('the late success is recorded', async () => {
     await Promise.all([recordLateSuccesses(replica.desk), recordLateSuccesses(replica.desk)]);
     return (await findOperation(replica.desk, frank, ended.id)).succeededLateAt !== null;

@@ -203,7 +203,7 @@ describe('completing', () => {
       // The rollout goes on meanwhile: its events, its records, and with these the end of the ticket's chain.
       const { operation: _, operation_event: __, audit_record: ___, ticket: ____, ...rest } = await contentOf(world);
       const requests = (await chainOf(world, id)).filter(({ kind }) => kind.startsWith('TICKET_COMPLETE'));
-      return { ...rest, requests: requests.length, ticket: await ticketOf(ticketNo) };
+      return { ...rest, requests: requests.length, ticket: { ...(await ticketOf(ticketNo)), auditSequence: null } };
     };
     const before = await unchanged();
     expect(await refusalOf(completeTicket(replica.desk, alice, { ticketNo, summary: 'no, wait' }))).toMatchObject({
