@@ -14,6 +14,8 @@ const patienceMs = 20_000;
 
 const subscribers: Subscriber[] = [];
 let stalled: Subscriber | null = null;
+/** Of the one that stalls, how many events newer ones have replaced. */
+let skipped = 0;
 let subscription: Subscription;
 let redis: Redis;
 let sequence = 0;
@@ -34,6 +36,7 @@ function sequenceIn(message: Buffer): number {
 function take(subscriber: Subscriber, message: Buffer): void {
   const number = sequenceIn(message);
   if (number <= subscriber.last) return;
+  if (subscriber === stalled) skipped += number - subscriber.last - 1;
   subscriber.last = number;
   if (number !== sequence || subscriber === stalled) return;
   latencies.push(performance.now() - publishedAt);
@@ -76,7 +79,7 @@ async function withPatience(done: Promise<unknown>, what: () => string): Promise
   await Promise.race([done, late.promise]).finally(() => clearTimeout(timer));
 }
 
-async function carryOut(order: SubscriberOrder): Promise<Delivered | null> {
+async function carryOut(order: SubscriberOrder): Promise<Delivered | { skipped: number } | null> {
   if ('open' in order) {
     subscription = order.open;
     sequence = subscription.sequence;
@@ -98,9 +101,10 @@ async function carryOut(order: SubscriberOrder): Promise<Delivered | null> {
       stalled = null;
     } else {
       stalled = first!;
+      skipped = 0;
       first!.socket.pause();
     }
-    return null;
+    return { skipped };
   }
   latencies = [];
   for (let count = 0; count < order.deliver; count += 1) await publishNext();

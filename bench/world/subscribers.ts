@@ -45,7 +45,9 @@ export class Subscribers extends ProcessApart<SubscriberOrder> {
     return this.tell({ deliver: events }) as Promise<Delivered>;
   }
 
-  async read(isReading: boolean): Promise<void> {
-    await this.tell({ read: isReading });
+  /** Answers, once it reads again, how many events the first one was never sent. */
+  async read(isReading: boolean): Promise<number> {
+    const { skipped } = (await this.tell({ read: isReading })) as { skipped: number };
+    return skipped;
   }
 }

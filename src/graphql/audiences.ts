@@ -21,13 +21,15 @@ import { RolloutStream } from './rollout-stream.ts';
 
 type Mask = (error: unknown) => GraphQLError;
 
+const encoder = new TextEncoder();
+
 /** Those who get the same results. */
 class Audience {
   readonly key: string;
   size = 0;
   private readonly args: ValidatedSubscriptionArgs;
   private readonly mask: Mask;
-  private readonly results = new WeakMap<RolloutEvent, Buffer>();
+  private readonly results = new WeakMap<RolloutEvent, Uint8Array>();
 
   constructor(key: string, args: ValidatedSubscriptionArgs, mask: Mask) {
     this.key = key;
@@ -35,14 +37,14 @@ class Audience {
     this.mask = mask;
   }
 
-  resultOf(event: RolloutEvent): Buffer {
+  resultOf(event: RolloutEvent): Uint8Array {
     const known = this.results.get(event);
     if (known) return known;
     const result = executeSubscriptionEvent({ ...this.args, rootValue: event });
     if (result instanceof Promise) throw new Error('a rollout event is at hand whole, nothing of it is waited for');
     const { errors, ...rest } = result;
     const json = JSON.stringify(errors ? { ...rest, errors: errors.map((error) => this.mask(error)) } : rest);
-    const written = Buffer.from(json);
+    const written = encoder.encode(json); // not of Buffer's pool, of which a slow client would keep 64 KiB
     this.results.set(event, written);
     return written;
   }
@@ -51,7 +53,7 @@ class Audience {
 /** A client as it sees results. */
 export type Recipient = {
   /** A promise of when it has left where it did not leave at once. */
-  send(json: Buffer): Promise<void> | null;
+  send(json: Uint8Array): Promise<void> | null;
 };
 
 /** One client's results: as an iterable it yields nothing, but sends them by itself, and is done when they are. */

@@ -12,7 +12,7 @@ export abstract class LiveStream<Event> implements AsyncIterableIterator<Event> 
   /** Whether the receiver has taken all that was due. */
   protected isReady = false;
   private failure: unknown = null;
-  private receiver: Receiver<Event> | null = null;
+  protected receiver: Receiver<Event> | null = null;
   private readonly ended = Promise.withResolvers<void>();
   private waiting: (() => void)[] = [];
   private readonly leaves: (() => void)[] = [];

@@ -8,6 +8,9 @@ export const recordPageSize = 32;
 /** More than this and a client counts as too slow. A client that is only busy, or comes back, must not fall behind so far. */
 export const longestPending = 64;
 
+/** The same for a receiver, for which nothing waits before its socket is full: that takes hundreds. */
+export const longestPendingForReceiver = 12;
+
 /**
  * One subscriber's events. Of what a slow client has not taken only the newest state of each status is kept; the final
  * one is never replaced.
@@ -20,6 +23,8 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
   private sent: number | null;
   /** The record may hold more than what was read of it. */
   private replaying: boolean;
+  /** More came while the record was read than may wait. */
+  private hasMissed = false;
   private reading: Promise<void> | null = null;
 
   constructor(after: number | null, readAfter: (after: number) => Promise<RolloutEvent[]>) {
@@ -45,7 +50,7 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
     }
     const last = this.pending.at(-1);
     if (last && event.sequence <= last.sequence) return;
-    if (this.pending.length >= longestPending) this.pending = newestOfEachStatus(this.pending);
+    if (this.pending.length >= (this.receiver ? longestPendingForReceiver : longestPending)) this.makeRoom();
     this.pending.push(event);
     this.wake();
   }
@@ -86,11 +91,17 @@ export class RolloutStream extends LiveStream<RolloutEvent> {
     if (isFinal(rolloutTransitions, status)) void this.return();
   }
 
+  private makeRoom(): void {
+    this.hasMissed = this.replaying; // who reads the record finds there what falls away here
+    this.pending = this.replaying ? [] : newestOfEachStatus(this.pending);
+  }
+
   private async readPage(): Promise<void> {
     this.pending = []; // stands in the record by now; what comes from here on follows the page without a gap
+    this.hasMissed = false;
     try {
       const page = await this.readAfter(this.sent ?? 0);
-      this.replaying = page.length === recordPageSize;
+      this.replaying = page.length === recordPageSize || this.hasMissed;
       this.reading = null;
       if (!this.isDone) this.replayed = page;
       this.wake();

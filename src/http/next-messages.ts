@@ -19,17 +19,17 @@ type Client = {
  */
 export class NextMessages {
   /** What stands in the frame; null where the frame may not be written to any more. */
-  private json: Buffer | null = null;
+  private json: Uint8Array | null = null;
   private idAt = 0;
   private idBytes = 0;
   private frame: Buffer = tail;
 
   /** The subscription with this id. */
   to({ socket, transport }: Client, id: string): Recipient {
-    return new Subscription(this, socket, transport, Buffer.from(JSON.stringify(id)));
+    return new Subscription(this, socket, transport, new TextEncoder().encode(JSON.stringify(id)));
   }
 
-  send(transport: Socket, id: Buffer, json: Buffer): Promise<void> | null {
+  send(transport: Socket, id: Uint8Array, json: Uint8Array): Promise<void> | null {
     if (json === this.json && id.length === this.idBytes) this.frame.set(id, this.idAt);
     else this.write(id, json);
     transport.write(this.frame);
@@ -39,9 +39,17 @@ export class NextMessages {
     return new Promise((resolve) => transport.write('', () => resolve()));
   }
 
-  private write(id: Buffer, json: Buffer): void {
-    const begin = beginOf(head.length + id.length + middle.length + json.length + tail.length);
-    this.frame = Buffer.concat([begin, head, id, middle, json, tail]);
+  private write(id: Uint8Array, json: Uint8Array): void {
+    const parts = [head, id, middle, json, tail];
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const begin = beginOf(length);
+    // Not of Buffer's pool, as Buffer.concat has it: a slow client would keep 64 KiB of that.
+    this.frame = Buffer.alloc(begin.length + length);
+    let at = 0;
+    for (const part of [begin, ...parts]) {
+      this.frame.set(part, at);
+      at += part.length;
+    }
     this.json = json;
     this.idAt = begin.length + head.length;
     this.idBytes = id.length;
@@ -52,16 +60,16 @@ class Subscription implements Recipient {
   private readonly messages: NextMessages;
   private readonly socket: WebSocket;
   private readonly transport: Socket;
-  private readonly id: Buffer;
+  private readonly id: Uint8Array;
 
-  constructor(messages: NextMessages, socket: WebSocket, transport: Socket, id: Buffer) {
+  constructor(messages: NextMessages, socket: WebSocket, transport: Socket, id: Uint8Array) {
     this.messages = messages;
     this.socket = socket;
     this.transport = transport;
     this.id = id;
   }
 
-  send(json: Buffer): Promise<void> | null {
+  send(json: Uint8Array): Promise<void> | null {
     return this.socket.readyState === this.socket.OPEN ? this.messages.send(this.transport, this.id, json) : null;
   }
 }

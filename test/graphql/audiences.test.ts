@@ -1,4 +1,4 @@
-import { parse } from 'graphql';
+import { type ExecutionResult, getNamedType, isObjectType, parse } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RolloutEvent, RolloutStatus } from '../../src/domain/rollout.ts';
 import { Audiences, SharedResults } from '../../src/graphql/audiences.ts';
@@ -62,7 +62,9 @@ async function subscribe(
   results.sendTo({
     send: (json) => {
       const left = leaves();
-      got.push((JSON.parse(json.toString()) as { data: { rolloutStatus: unknown } }).data.rolloutStatus);
+      const { data, errors } = JSON.parse(Buffer.from(json).toString()) as ExecutionResult<{ rolloutStatus: unknown }>;
+      expect(errors).toBeUndefined();
+      got.push(data!.rolloutStatus);
       return left;
     },
   });
@@ -150,4 +152,36 @@ test('what comes while a result has not left yet waits, and goes on in order up 
     await Promise.resolve();
   }
   expect(await ended).toEqual({ done: true, value: undefined });
+});
+
+describe('no field of an event', () => {
+  /** All that can be asked of a type, and of what it leads to. */
+  function everythingOf(name: string): string {
+    const type = schema.getType(name);
+    if (!isObjectType(type)) throw new Error(`${name} is no object type`);
+    const fields = Object.values(type.getFields()).map((field) => {
+      expect(field.args).toEqual([]);
+      const led = getNamedType(field.type);
+      return isObjectType(led) ? `${field.name} ${everythingOf(led.name)}` : field.name;
+    });
+    return `{ ${fields.join(' ')} }`;
+  }
+
+  test('takes arguments or depends on who asks: all are told with nobody in the context', async () => {
+    const everything = everythingOf('RolloutStatusEvent');
+    const { stream, got } = await subscribe({}, `subscription { rolloutStatus(operationId: "1") ${everything} }`);
+    const failure = {
+      pod: 'pod-1',
+      container: 'web',
+      reason: 'CrashLoopBackOff',
+      message: 'back-off',
+      exitCode: 1,
+      restarts: 3,
+      isDoomed: true,
+      since: new Date(0).toISOString(),
+      log: 'no such file',
+    };
+    stream.take({ ...event(1), failures: [failure], newPods: ['pod-1'], newPodCount: 1 });
+    expect(got).toMatchObject([{ sequence: 1, replicas: { desired: 0 }, failures: [{ pod: 'pod-1', doomed: true }] }]);
+  });
 });

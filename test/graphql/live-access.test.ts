@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { RolloutStatus } from '../../src/domain/rollout.ts';
 import type { Owners } from '../../src/domain/permissions.ts';
 import { registerApplication, unregisterApplication } from '../../src/operations/applications.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
@@ -6,10 +7,10 @@ import { cancelTicket } from '../../src/operations/ticket-endings.ts';
 import { createTicket } from '../../src/operations/tickets.ts';
 import { alice, authorizedTicket, deployApplication, grace, openTestWorld, type TestWorld } from '../support/desk.ts';
 import { openEventStream } from '../support/event-stream.ts';
-import { type LiveReplica, openLiveReplica } from '../support/live.ts';
+import { type LiveReplica, openLiveReplica, seen, upTo, WrittenRollout } from '../support/live.ts';
 import { refusalOf } from '../support/outcomes.ts';
 import { Relay } from '../support/relay.ts';
-import { watch } from '../support/rollout-watch.ts';
+import { watch, watchRollout } from '../support/rollout-watch.ts';
 import { ask } from '../support/service.ts';
 import { until } from '../support/wait.ts';
 
@@ -186,6 +187,24 @@ describe('whoever is no owner any more', () => {
       one.unsubscribe();
     }
   });
+});
+
+test('of two roles with one document the one that loses its access is told nothing more, the other all to the end', async () => {
+  const rollout = await WrittenRollout.begin(world, near);
+  const { operationId } = rollout;
+  const { data } = await ask(near, 'carol', `{ operation(id: "${operationId}") { applicationName } }`);
+  const [requester, approver] = ['alice', 'carol'].map((who) => watchRollout(near, who, { operationId }));
+  const tell = async (status?: RolloutStatus) => near.events.publish(await rollout.record(status));
+  for (const one of [requester!, approver!]) await seen(one, 1);
+  await tell();
+  for (const one of [requester!, approver!]) await seen(one, 2);
+  const { applicationName: name } = data!['operation'] as { applicationName: string };
+  await unregisterApplication(near.replica.desk, grace, { name });
+  expect(await requester!.ended).toMatchObject({ refused: 'FORBIDDEN' });
+  await tell();
+  await tell('COMPLETED');
+  expect(await approver!.ended).toEqual({ completed: true });
+  expect([requester!.sequences(), approver!.sequences()]).toEqual([upTo(2), upTo(4)]);
 });
 
 test('whoever stays an owner is not disturbed by a registration anew', async () => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { RolloutEvent, RolloutStatus } from '../../src/domain/rollout.ts';
-import { longestPending, recordPageSize, RolloutStream } from '../../src/graphql/rollout-stream.ts';
+import {
+  longestPending,
+  longestPendingForReceiver,
+  recordPageSize,
+  RolloutStream,
+} from '../../src/graphql/rollout-stream.ts';
 
 const event = (sequence: number, status: RolloutStatus = 'PROGRESSING'): RolloutEvent => ({
   operationId: 'op-1',
@@ -77,19 +82,26 @@ describe('a subscriber behind a number', () => {
     expect(reads).toEqual([3, recordPageSize + 3, recordPageSize * 2 + 3]);
   });
 
-  test('loses nothing of what comes while the record is read', async () => {
-    const { readAfter, stored } = record(10);
-    const stream: RolloutStream = new RolloutStream(0, async (after) => {
-      const page = await readAfter(after);
-      for (const sequence of [11, 12, 13]) {
-        stored.push(event(sequence));
-        stream.take(event(sequence));
-      }
-      return page;
-    });
-    for (const known of [9, 10]) stream.take(event(known));
-    expect(await takeAll(stream, 13)).toEqual(numbers(1, 13));
-  });
+  test.for([3, longestPending, longestPending + 1, longestPending * 5])(
+    'loses nothing of what comes while the record is read: %i events',
+    async (count) => {
+      const { readAfter, stored } = record(10);
+      const coming = numbers(11, 10 + count);
+      let highest = 0;
+      const stream: RolloutStream = new RolloutStream(0, async (after) => {
+        const page = await readAfter(after);
+        for (const sequence of coming.splice(0)) {
+          stored.push(event(sequence));
+          stream.take(event(sequence));
+          highest = Math.max(highest, stream.pendingCount);
+        }
+        return page;
+      });
+      for (const known of [9, 10]) stream.take(event(known));
+      expect(await takeAll(stream, 10 + count)).toEqual(numbers(1, 10 + count));
+      expect(highest).toBeLessThanOrEqual(longestPending);
+    },
+  );
 
   test('is told of a record that cannot be read, and holds nothing any more', async () => {
     const stream = new RolloutStream(0, () => Promise.reject(new Error('the database is away')));
@@ -117,6 +129,28 @@ describe('a client that takes nothing', () => {
     expect(got).toEqual(got.toSorted((a, b) => a - b));
     expect(got[0]).toBe(1);
     expect(got.slice(-3)).toEqual([9_998, 9_999, 10_000]);
+  });
+
+  test('holds fewer where it is handed them: its socket is full already', async () => {
+    const stream = new RolloutStream(null, noRecord);
+    const got: number[] = [];
+    const left = Promise.withResolvers<void>();
+    const ended = stream.handTo({
+      receive: ({ sequence }) => {
+        got.push(sequence);
+        return sequence === 1 ? left.promise : null;
+      },
+    });
+    for (const sequence of numbers(1, 1_000)) {
+      stream.take(event(sequence));
+      expect(stream.pendingCount).toBeLessThanOrEqual(longestPendingForReceiver);
+    }
+    stream.take(event(1_001, 'FAILED'));
+    expect(got).toEqual([1]);
+    left.resolve();
+    await ended;
+    expect(got).toEqual(got.toSorted((a, b) => a - b));
+    expect(got.slice(-2)).toEqual([1_000, 1_001]);
   });
 
   test('holds no more when its statuses alternate than when they do not', () => {
