@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
-import { parseInstant } from '../domain/instants.ts';
+import { instantText, parseInstant } from '../domain/instants.ts';
 import type { Context } from './context.ts';
 
 export const builder = new SchemaBuilder<{
@@ -43,7 +43,7 @@ export const builder = new SchemaBuilder<{
 
 builder.scalarType('DateTime', {
   description: 'An instant in ISO 8601, UTC, with milliseconds, such as 2025-08-22T10:15:00.000Z.',
-  serialize: (value) => value.toISOString(),
+  serialize: instantText,
   parseValue: (value) => {
     const at = typeof value === 'string' ? parseInstant(value) : null;
     if (!at) throw new GraphQLError('must be an instant in ISO 8601');

@@ -9,7 +9,7 @@ import { readTokenQuery } from './inputs.ts';
 import { describeToken, tokenCopy } from './issue-tokens.ts';
 import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import type { RowList } from './pages.ts';
-import { arrayOf, groupBy, readRows } from './rows.ts';
+import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { databaseNow, inTransaction, reading } from './transaction.ts';
 
@@ -176,12 +176,19 @@ export async function tokensOfEntries(
   deps: Pick<Dependencies, 'orm'>,
   entryIds: readonly number[],
 ): Promise<(RedeployToken | null)[]> {
-  const { rows, now } = await reading(deps, async (em) => ({
-    rows: await readRows(em, grantRows, 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
-    now: await databaseNow(em),
-  }));
+  const rows = await reading(deps, (em) =>
+    readRows(em, datedGrantRows, 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
+  );
+  const now = new Date(rows[0]?.readAt ?? 0);
   return groupBy(rows, entryIds, (row) => row.entryId).map(([row]) => (row ? showGrant(row, row.ticketId, now) : null));
 }
+
+/** With PostgreSQL's clock in the same statement: it is the same in all of them. */
+const datedGrantRows: RowSource<GrantRow & { readAt: string }> = {
+  table: '(select *, now()::timestamptz(3) as read_at from redeploy_grant)',
+  columns: [...grantRows.columns, 'readAt'],
+  instants: grantRows.instants,
+};
 
 /** A grant as the person reads it. */
 export function showGrant(grant: Omit<GrantRow, 'ticketId' | 'entryId'>, ticketId: number, now: Date): RedeployToken {
@@ -195,7 +202,10 @@ export function showGrant(grant: Omit<GrantRow, 'ticketId' | 'entryId'>, ticketI
     ticketNo,
     expires,
     valid: why === null,
-    desc: why === null ? describeToken(grant) : `the token of ticket ${ticketNo} ${why}`,
+    // Put together when it is asked for: a page of tokens mostly does without.
+    get desc() {
+      return why === null ? describeToken(grant) : `the token of ticket ${ticketNo} ${why}`;
+    },
     secondsRemaining: why === null ? Math.floor((expires.getTime() - now.getTime()) / 1000) : 0,
     usesLeft: why !== null ? 0 : maxUses === null ? null : maxUses - uses,
     breakGlass,
