@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { WebSocket } from 'ws';
+import * as ws from 'ws';
 import type { Recipient } from '../graphql/audiences.ts';
 
 const head = Buffer.from('{"id":');
@@ -7,7 +7,7 @@ const middle = Buffer.from(',"type":"next","payload":');
 const tail = Buffer.from('}');
 
 type Client = {
-  socket: WebSocket;
+  socket: ws.WebSocket;
   /** What it runs on. */
   transport: Socket;
 };
@@ -40,16 +40,10 @@ export class NextMessages {
   }
 
   private write(id: Uint8Array, json: Uint8Array): void {
-    const parts = [head, id, middle, json, tail];
-    const length = parts.reduce((sum, part) => sum + part.length, 0);
-    const begin = beginOf(length);
+    const text = Buffer.concat([head, id, middle, json, tail]);
+    const [begin, ...rest] = Sender.frame(text, wholeText) as [Buffer, ...Buffer[]];
     // Not of Buffer's pool, as Buffer.concat has it: a slow client would keep 64 KiB of that.
-    this.frame = Buffer.alloc(begin.length + length);
-    let at = 0;
-    for (const part of [begin, ...parts]) {
-      this.frame.set(part, at);
-      at += part.length;
-    }
+    this.frame = Buffer.from(new Uint8Array(Buffer.concat([begin, ...rest])).buffer);
     this.json = json;
     this.idAt = begin.length + head.length;
     this.idBytes = id.length;
@@ -58,11 +52,11 @@ export class NextMessages {
 
 class Subscription implements Recipient {
   private readonly messages: NextMessages;
-  private readonly socket: WebSocket;
+  private readonly socket: ws.WebSocket;
   private readonly transport: Socket;
   private readonly id: Uint8Array;
 
-  constructor(messages: NextMessages, socket: WebSocket, transport: Socket, id: Uint8Array) {
+  constructor(messages: NextMessages, socket: ws.WebSocket, transport: Socket, id: Uint8Array) {
     this.messages = messages;
     this.socket = socket;
     this.transport = transport;
@@ -74,13 +68,7 @@ class Subscription implements Recipient {
   }
 }
 
-/** The begin of a frame that holds a whole text of so many bytes (RFC 6455, section 5.2). */
-function beginOf(length: number): Buffer {
-  const wholeText = 0x81;
-  if (length < 126) return Buffer.of(wholeText, length);
-  const isShort = length < 65_536;
-  const begin = Buffer.alloc(isShort ? 4 : 10);
-  begin.set([wholeText, isShort ? 126 : 127]);
-  begin.writeUIntBE(length, isShort ? 2 : 4, isShort ? 2 : 6);
-  return begin;
-}
+type FrameOptions = { fin: boolean; opcode: number; mask: boolean; rsv1: boolean; readOnly: boolean };
+/** Its types do not know it. */
+const { Sender } = ws as unknown as { Sender: { frame: (text: Buffer, options: FrameOptions) => Buffer[] } };
+const wholeText: FrameOptions = { fin: true, opcode: 1, mask: false, rsv1: false, readOnly: true };
