@@ -75,7 +75,7 @@ test('the shell commands redeploy an application and show its rollout to the end
   expect(stdout).toContain('{"data":{"viewer":{');
   expect(stdout).toContain('{"data":{"approve":{"status":"AUTHORIZED"}}}');
   expect(stdout).toContain('"sequence":1,');
-  expect(stdout).toMatch(/"status":"COMPLETED".*\n\nevent: complete\ndata:\n\n$/s);
+  expect(stdout).toMatch(/"status":"COMPLETED".*\n\nevent: complete\ndata:\n\n/s);
 });
 
 describe.for(['overWebSocket', 'overEvents'] as const)('%s', (name) => {
