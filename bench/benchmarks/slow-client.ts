@@ -28,7 +28,7 @@ const benchmark: Benchmark<World> = {
     { figure: 'ends', of: 'product', atLeast: 1 },
   ],
   prepare: liveWorld(others + 1),
-  rounds: 5,
+  rounds: 4,
   sides: {
     product: productSide({
       count: others + 1,

@@ -24,7 +24,18 @@ export const deployersOf = (count: number): Person[] =>
     roles: ['APPLICATION_DEPLOYER'],
   }));
 
-/** Each application runs in the Deployment of its name in the namespace `default`; its deployer holds its token. */
+/** For APPLICATIONS_FILE: each application runs in the Deployment of its name in the namespace `default`. */
+export const applicationsFile = (names: readonly string[]): string =>
+  JSON.stringify({
+    applications: names.map((name, index) => ({
+      name,
+      businessTags: [],
+      owners: { users: [deployerOf(index)] },
+      targets: [{ namespace: 'default', deploymentName: name }],
+    })),
+  });
+
+/** Each deployer holds the tokens of their applications. */
 export async function authorizeDeployers(
   service: { url: string },
   world: World,
@@ -32,9 +43,7 @@ export async function authorizeDeployers(
 ): Promise<void> {
   for (let at = 0; at < applications.length; at += perDeployer) {
     const desk = new DeskClient(service, world, deployerOf(at));
-    const own = applications.slice(at, at + perDeployer);
-    await Promise.all(own.map((name) => desk.register(name, { namespace: 'default', deploymentName: name })));
-    await desk.authorize(...own);
+    await desk.authorize(...applications.slice(at, at + perDeployer));
   }
 }
 

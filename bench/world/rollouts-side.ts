@@ -9,7 +9,7 @@ import { startProduct } from './product.ts';
 type Rollouts = { atOnce: number; times: number };
 
 const deployersAtOnce = 4;
-/** One after the other, before anything counts: the code is as hot for few as for many. */
+/** Before anything counts: the code is as hot for few as for many. */
 const warmUps = 60;
 
 /** A service that follows so many rollouts at once, in a cluster of its own. */
@@ -33,7 +33,7 @@ export const rolloutsSide =
       const { most } = await asker.untilRolledOut();
       return most;
     }
-    for (let at = 0; at < warmUps; at += 1) await rollOut(at, at + 1);
+    await rollOut(0, warmUps);
 
     return {
       round: async () => {
