@@ -3,9 +3,9 @@ import { openDatabase } from '../../src/adapters/database/database.ts';
 import { listAuditRecords } from '../../src/operations/audit-lists.ts';
 import { instantCursor } from '../../src/operations/pages.ts';
 import { fillRecord } from '../../test/support/audit-rows.ts';
-import { explainStatement } from '../../test/support/plans.ts';
+import { explainStatement, statementText } from '../../test/support/plans.ts';
 import { startWorld, type World } from '../world/dependencies.ts';
-import { startProduct } from '../world/product.ts';
+import { quiet, startProduct } from '../world/product.ts';
 
 /** All five million take minutes to be stored, of which a whole run has not enough. */
 const records = Number(process.env['BENCH_AUDIT_RECORDS'] ?? 500_000);
@@ -36,7 +36,7 @@ const openAt =
         const statements: string[] = [];
         const logger = orm.config.getLogger();
         const logQuery = logger.logQuery.bind(logger);
-        logger.logQuery = (context) => void statements.push((context as unknown as { formatted: string }).formatted);
+        logger.logQuery = (context) => void statements.push(statementText(orm, context));
         await readPage();
         logger.logQuery = logQuery;
         const { buffers } = await explainStatement(sql, statements[0]!);
@@ -64,7 +64,7 @@ const benchmark: Benchmark<World> = {
   ],
   prepare: async (keep) => {
     const world = await startWorld(keep);
-    const service = await startProduct(world); // migrates
+    const service = await startProduct(quiet(world)); // migrates
     await service.stop();
     await fillRecord(world, records);
     return world;

@@ -4,6 +4,7 @@ import { startHandWritten } from '../references/hand-written.ts';
 import { postgraphileDocument, startPostgraphile } from '../references/postgraphile.ts';
 import { openPageServer } from '../world/page-server.ts';
 import { startProduct } from '../world/product.ts';
+import { persistedQuery } from '../world/trusted-document.ts';
 import { prepareTickets, type TicketsSetting } from '../world/tickets-setting.ts';
 
 const tablesOf = ({ world: { env } }: TicketsSetting) => ({
@@ -13,8 +14,7 @@ const tablesOf = ({ world: { env } }: TicketsSetting) => ({
 });
 
 const query = TicketsDocument.toString();
-const sha256Hash = String(TicketsDocument.__meta__!['hash']).replace('sha256:', '');
-const extensions = { persistedQuery: { version: 1, sha256Hash } };
+const extensions = persistedQuery(TicketsDocument);
 
 const benchmark: Benchmark<TicketsSetting> = {
   name: 'page-query',

@@ -3,7 +3,7 @@ import { CreateTicketDocument, RegisterApplicationDocument } from '../../src/doc
 import type { Keep } from '../harness/benchmark.ts';
 import { startWorld, type World } from './dependencies.ts';
 import { DeskClient } from './desk-client.ts';
-import { startProduct } from './product.ts';
+import { quiet, startProduct } from './product.ts';
 
 export type DatabaseUrls = { service: string; owner: string };
 
@@ -12,7 +12,7 @@ export type ApprovalsSetting = { world: World; productUrls: DatabaseUrls; plainU
 
 export async function prepareApprovals(keep: Keep): Promise<ApprovalsSetting> {
   const world = await startWorld(keep);
-  const service = await startProduct(world);
+  const service = await startProduct(quiet(world));
   const desk = new DeskClient(service, world);
   const registration = {
     name: 'payments',

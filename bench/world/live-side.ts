@@ -6,6 +6,7 @@ import { startUsualSubscriptions } from '../references/usual-subscriptions.ts';
 import { startWorld, type World } from './dependencies.ts';
 import { type Application, beginForeignRollout, type ForeignRollout } from './foreign-rollout.ts';
 import { startProduct } from './product.ts';
+import { persistedQuery } from './trusted-document.ts';
 import { type Delivered, Subscribers, type Subscription } from './subscribers.ts';
 
 /** Sides whose server, in the side's own process, tells subscribers of one rollout; and what their rounds are. */
@@ -35,7 +36,7 @@ export const productSide =
     return openLive(
       live,
       server,
-      { tokens, payload: payloadOf(rollout), publishes: 'events', beginsWithState: true },
+      { tokens, payload: namedPayloadOf(rollout), publishes: 'events', beginsWithState: true },
       rollout,
       world,
     );
@@ -78,6 +79,13 @@ const payloadOf = ({ operationId }: Rollout): Subscription['payload'] => ({
   variables: { operationId },
 });
 
+/** As the service's own clients name the document. */
+const namedPayloadOf = ({ operationId }: Rollout): Subscription['payload'] => ({
+  query: '',
+  extensions: persistedQuery(RolloutStatusDocument),
+  variables: { operationId },
+});
+
 async function openLive(
   { count, round, afterwards }: Live,
   server: Server,
@@ -87,7 +95,7 @@ async function openLive(
 ): Promise<OpenSide> {
   const subscription = { url: server.url, redisUrl, ...how, ...rollout };
   // What the first ones make the server load and compile counts for none of those that are measured.
-  const first = await Subscribers.open({ ...subscription, tokens: how.tokens.slice(0, 100) });
+  const first = await Subscribers.open({ ...subscription, tokens: how.tokens.slice(0, 500) });
   await first.deliver(20);
   await first.close();
   const before = await heapBytes();

@@ -6,7 +6,7 @@ export type Subscription = {
   /** One for each subscriber; null where a server asks for none. */
   tokens: readonly (string | null)[];
   /** With which a subscription begins; null where whoever connects is sent everything. */
-  payload: { query: string; variables: Record<string, unknown> } | null;
+  payload: { query: string; extensions?: object; variables: Record<string, unknown> } | null;
   redisUrl: string;
   channel: string;
   /** Events as replicas tell each other, or the messages that clients get, ready to be sent. */

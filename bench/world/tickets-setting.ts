@@ -8,7 +8,7 @@ import type { Keep } from '../harness/benchmark.ts';
 import { installPostgraphile, postgraphileTables } from '../references/postgraphile.ts';
 import { startWorld, type World } from './dependencies.ts';
 import { DeskClient } from './desk-client.ts';
-import { startProduct } from './product.ts';
+import { quiet, startProduct } from './product.ts';
 
 const storedTickets = 50_000;
 const registeredApplications = 200;
@@ -35,7 +35,7 @@ export async function prepareTickets(keep: Keep): Promise<TicketsSetting> {
 }
 
 async function withDesk<T>(world: World, work: (desk: DeskClient) => Promise<T>): Promise<T> {
-  const service = await startProduct(world);
+  const service = await startProduct(quiet(world));
   try {
     return await work(new DeskClient(service, world));
   } finally {

@@ -2,7 +2,6 @@ import {
   createSourceEventStream,
   type ExecutionArgs,
   type ExecutionResult,
-  executeSubscriptionEvent,
   type GraphQLError,
   mapSourceToResponseEvent,
   validateSubscriptionArgs,
@@ -12,6 +11,7 @@ import {
 import type { RolloutEvent } from '../domain/rollout.ts';
 import type { Receiver } from './live-stream.ts';
 import { RolloutStream } from './rollout-stream.ts';
+import { eventsToResults } from './trusted-documents.ts';
 
 /*
  * In an incident everybody watches the same rollout, and what an event tells depends on nobody who asks. So whoever
@@ -27,20 +27,21 @@ const encoder = new TextEncoder();
 class Audience {
   readonly key: string;
   size = 0;
-  private readonly args: ValidatedSubscriptionArgs;
+  private readonly carryOut: ReturnType<typeof eventsToResults>;
   private readonly mask: Mask;
   private readonly results = new WeakMap<RolloutEvent, Uint8Array>();
 
-  constructor(key: string, args: ValidatedSubscriptionArgs, mask: Mask) {
+  constructor(key: string, args: ExecutionArgs, validated: ValidatedSubscriptionArgs, mask: Mask) {
     this.key = key;
-    this.args = { ...args, contextValue: undefined }; // nobody's in particular
+    const contextValue = undefined; // nobody's in particular
+    this.carryOut = eventsToResults({ ...args, contextValue }, { ...validated, contextValue });
     this.mask = mask;
   }
 
   resultOf(event: RolloutEvent): Uint8Array {
     const known = this.results.get(event);
     if (known) return known;
-    const result = executeSubscriptionEvent({ ...this.args, rootValue: event });
+    const result = this.carryOut(event);
     if (result instanceof Promise) throw new Error('a rollout event is at hand whole, nothing of it is waited for');
     const { errors, ...rest } = result;
     const json = JSON.stringify(errors ? { ...rest, errors: errors.map((error) => this.mask(error)) } : rest);
@@ -116,7 +117,7 @@ export class Audiences {
 
   private join(args: ExecutionArgs, validated: ValidatedSubscriptionArgs, events: RolloutStream): Audience {
     const key = keyOf(args, validated);
-    const audience = this.audiences.get(key) ?? new Audience(key, validated, this.mask);
+    const audience = this.audiences.get(key) ?? new Audience(key, args, validated, this.mask);
     this.audiences.set(key, audience);
     audience.size += 1;
     events.onReturn(() => {

@@ -3,17 +3,19 @@ import {
   execute as executeOrdinarily,
   type ExecutionArgs,
   type ExecutionResult,
+  executeSubscriptionEvent,
   getOperationAST,
   GraphQLError,
   type OperationDefinitionNode,
   type Source,
   validateExecutionArgs,
+  type ValidatedSubscriptionArgs,
 } from 'graphql';
 import documents from '../documents/generated/persisted-documents.json' with { type: 'json' };
 import { RedeployError } from '../domain/errors.ts';
 
 /*
- * The project's own documents are trusted: a client may name one by its hash instead of sending it, and its queries are
+ * The project's own documents are trusted: a client may name one by its hash instead of sending it, and they are
  * compiled to code, which takes half of what graphql-js takes to carry them out. Compiling is for nothing else: it costs a
  * hundred times one request, and the code is kept. Everybody's rights and limits are the same with them.
  */
@@ -44,19 +46,32 @@ type Answer = ExecutionResult | Promise<ExecutionResult>;
 
 /** Carries a document out; what is not ours, or is asked for with wrong variables, as it is done ordinarily. */
 export function execute(args: ExecutionArgs, ordinarily: (args: ExecutionArgs) => Answer = executeOrdinarily): Answer {
-  const source = args.document.loc?.source;
-  const carryOut = source && trusted.has(source.body) ? compiledOf(args, source.body) : null;
-  if (!carryOut || !('schema' in validateExecutionArgs(args))) return ordinarily(args);
-  const result = carryOut(args.rootValue, args.contextValue, args.variableValues);
-  const finish = (done: unknown) => withGraphqlErrors(done as ExecutionResult, source!);
-  return result instanceof Promise ? result.then(finish) : finish(result);
+  const carryOut = compiledOf(args);
+  return carryOut && 'schema' in validateExecutionArgs(args) ? carryOut(args.rootValue) : ordinarily(args);
 }
 
-/** Null where it is no query: of what changes something the executor is the least part. */
-function compiledOf({ schema, document }: ExecutionArgs, text: string): Execute | null {
+/** What a subscription, whose arguments were found to be right, tells of each event. */
+export function eventsToResults(args: ExecutionArgs, validated: ValidatedSubscriptionArgs): (event: unknown) => Answer {
+  return compiledOf(args) ?? ((event) => executeSubscriptionEvent({ ...validated, rootValue: event }));
+}
+
+/** Null where the document is not ours. */
+function compiledOf(args: ExecutionArgs): ((root: unknown) => Answer) | null {
+  const source = args.document.loc?.source;
+  const carryOut = source && trusted.has(source.body) ? codeOf(args, source.body) : null;
+  if (!carryOut) return null;
+  const finish = (done: unknown) => withGraphqlErrors(done as ExecutionResult, source!);
+  return (root) => {
+    const result = carryOut(root, args.contextValue, args.variableValues);
+    return result instanceof Promise ? result.then(finish) : finish(result);
+  };
+}
+
+/** Null of a mutation: of what changes something the executor is the least part. */
+function codeOf({ schema, document }: ExecutionArgs, text: string): Execute | null {
   const known = compiled.get(text);
   if (known !== undefined) return known;
-  const query = getOperationAST(document)?.operation === 'query' ? compileQuery(schema, document, '') : null;
+  const query = getOperationAST(document)?.operation === 'mutation' ? null : compileQuery(schema, document, '');
   const carryOut = query && isCompiledQuery(query) ? (query.query as Execute) : null;
   compiled.set(text, carryOut);
   return carryOut;

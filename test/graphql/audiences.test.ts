@@ -1,5 +1,6 @@
 import { type ExecutionResult, getNamedType, isObjectType, parse } from 'graphql';
 import { beforeEach, describe, expect, test } from 'vitest';
+import documents from '../../src/documents/generated/persisted-documents.json' with { type: 'json' };
 import type { RolloutEvent, RolloutStatus } from '../../src/domain/rollout.ts';
 import { Audiences, SharedResults } from '../../src/graphql/audiences.ts';
 import { maskErrors } from '../../src/graphql/errors.ts';
@@ -106,6 +107,24 @@ test('another document is executed on its own', async () => {
   expect(other.got).toEqual([{ sequence: 1, status: 'PROGRESSING', message: 'event 1' }]);
   expect(one.got).toEqual([{ sequence: 1, message: 'event 1' }]);
   expect(executions).toBe(2);
+});
+
+test('a document of the project tells what any document with its text tells', async () => {
+  const own = Object.values(documents).find((text) => text.startsWith('subscription RolloutStatus'))!;
+  const [compiled, ordinary] = [
+    await subscribe({ operationId: '1' }, own),
+    await subscribe({ operationId: '1' }, `${own} `),
+  ];
+  const failure = { container: 'app', message: 'back-off', exitCode: 1, restarts: 3, isDoomed: true, log: null };
+  const told = {
+    ...event(3, 'FAILED'),
+    newPods: ['a', 'b'],
+    failures: ['CrashLoopBackOff', 'ImagePullBackOff'].map((reason) => ({ ...failure, pod: 'a', reason })),
+  };
+  for (const { stream } of [compiled, ordinary]) stream.take(told);
+  expect(compiled.got).toHaveLength(1);
+  expect(compiled.got).toEqual(ordinary.got);
+  expect(audiences.count).toBe(0);
 });
 
 test('what comes is sent once and before anything else happens, and the final event ends it', async () => {

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import type { MikroORM } from '../../src/adapters/database/database.ts';
 import type { TestWorld } from './desk.ts';
-import { type Explained, explainStatement } from './plans.ts';
+import { type Explained, explainStatement, statementText } from './plans.ts';
 
 /** What PostgreSQL says of each statement of these that the work made, with its parameters in their places. */
 export async function explain(
@@ -12,16 +12,7 @@ export async function explain(
 ): Promise<Explained[]> {
   const spy = vi.spyOn(desk.orm.config.getLogger(), 'logQuery');
   await work();
-  const platform = desk.orm.em.getPlatform();
-  const statements = spy.mock.calls.map(([context]) => {
-    // What is prepared has its parameters beside it.
-    const {
-      formatted,
-      query = '',
-      params = [],
-    } = context as { formatted?: string; query?: string; params?: unknown[] };
-    return formatted ?? platform.formatQuery(query.replaceAll(/\$\d+/g, '?'), params);
-  });
+  const statements = spy.mock.calls.map(([context]) => statementText(desk.orm, context));
   spy.mockRestore();
   const explained: Explained[] = [];
   for (const statement of statements.filter((one) => these.test(one))) {

@@ -1,3 +1,5 @@
+import type { MikroORM } from '../../src/adapters/database/database.ts';
+
 type Plan = { 'Node Type': string; 'Index Name'?: string; Plans?: Plan[] };
 export type Explained = {
   /** Pages that were touched, in memory or not. */
@@ -26,3 +28,9 @@ export async function explainStatement(
 }
 
 const distinct = (names: string[]): string[] => [...new Set(names)].toSorted();
+
+/** A statement that MikroORM has logged, with its parameters in their places: what is prepared has them beside it. */
+export function statementText({ em }: MikroORM, logged: object): string {
+  const { formatted, query = '', params = [] } = logged as { formatted?: string; query?: string; params?: unknown[] };
+  return formatted ?? em.getPlatform().formatQuery(query.replaceAll(/\$\d+/g, '?'), params);
+}
