@@ -4,8 +4,8 @@ import { deployersOf, redeployLimits } from '../world/deployers.ts';
 import { rolloutsSide } from '../world/rollouts-side.ts';
 
 const sides = {
-  one: rolloutsSide({ atOnce: 1, times: 60 }),
-  ten: rolloutsSide({ atOnce: 10, times: 6 }),
+  one: rolloutsSide({ atOnce: 1, times: 40 }),
+  ten: rolloutsSide({ atOnce: 10, times: 4 }),
   hundred: rolloutsSide({ atOnce: 100, times: 1 }),
   thousand: rolloutsSide({ atOnce: 1_000, times: 1 }),
 };
