@@ -15,9 +15,9 @@ import documents from '../documents/generated/persisted-documents.json' with { t
 import { RedeployError } from '../domain/errors.ts';
 
 /*
- * The project's own documents are trusted: a client may name one by its hash instead of sending it, and they are
- * compiled to code, which takes half of what graphql-js takes to carry them out. Compiling is for nothing else: it costs a
- * hundred times one request, and the code is kept. Everybody's rights and limits are the same with them.
+ * The project's own documents are trusted: a client may name one by its hash instead of sending it, and but for mutations
+ * they are compiled to code, which is much cheaper to carry out. Nothing else is compiled: that takes far longer than one
+ * request, runs what it makes, and keeps it. Everybody's rights and limits are the same with them.
  */
 
 const texts = new Map(Object.entries(documents).map(([id, text]) => [id.replace('sha256:', ''), text]));

@@ -225,8 +225,7 @@ export function webSocketOptions(settings: WebSocketSettings): Options {
     },
     onOperation: ({ extra }, id, payload, _args, results) => {
       measures.answer(payload);
-      if (!(results instanceof SharedResults)) return;
-      results.sendTo(messages.to(extra, id));
+      if (results instanceof SharedResults) results.sendTo(messages.to(extra, id));
     },
     onError: ({ extra }, _id, payload, errors) => {
       release(extra, payload);

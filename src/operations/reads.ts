@@ -115,12 +115,7 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowSource<AuditRow> = {
-  table: 'audit_record',
-  columns: auditColumns,
-  instants: ['at'],
-  always: auditColumns,
-};
+export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
 /** A ticket's story: in the order in which it was written, which is not quite that of its instants. */
 const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
