@@ -102,8 +102,10 @@ function findRevision(
   replicaSets: readonly ReplicaSetReading[],
 ): ReplicaSetReading | undefined {
   if (revision !== null) return replicaSets.find((set) => set.revision === revision);
+  // By the template, not by the Deployment's own revision: that one is of the template before, until the controller
+  // has seen the change that is to be undone.
   return replicaSets
-    .filter((set) => set.revision > 0 && set.revision < deployment.revision)
+    .filter((set) => set.revision > 0 && !isSameTemplate(set.template, deployment.template))
     .toSorted((one, other) => other.revision - one.revision)[0];
 }
 

@@ -44,6 +44,21 @@ test('a redeploy restarts the application and is followed to COMPLETED', async (
   expect(ended.terminatedPods).toHaveLength(2);
 });
 
+test('a rollback undoes the change that the controller has not seen yet', async () => {
+  const application = await deployed('web:v1');
+  const simulated = world.cluster.simulated!;
+  const update = (image: string) =>
+    redeploy(replica.desk, alice, { applicationName: application.name, images: [{ container: 'app', image }] });
+  await untilEnded(replica.desk, await update('web:v2'));
+  simulated.pauseControllers();
+  const unseen = await update('web:v3');
+  const back = await redeploy(replica.desk, alice, { applicationName: application.name, rollbackTo: {} });
+  expect(back).toMatchObject({ rollbackTo: 2 });
+  simulated.resumeControllers();
+  expect(await untilEnded(replica.desk, unseen)).toMatchObject({ rolloutStatus: 'SUPERSEDED' });
+  expect(await untilEnded(replica.desk, back)).toMatchObject({ rolloutStatus: 'COMPLETED', currentImage: 'web:v2' });
+});
+
 describe('the ticket', () => {
   test('is REDEPLOYING while an operation is unfinished, and AUTHORIZED again afterwards', async () => {
     const application = await deployed('web:unready');
