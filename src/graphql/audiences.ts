@@ -21,15 +21,13 @@ import { eventsToResults } from './trusted-documents.ts';
 
 type Mask = (error: unknown) => GraphQLError;
 
-const encoder = new TextEncoder();
-
 /** Those who get the same results. */
 class Audience {
   readonly key: string;
   size = 0;
   private readonly carryOut: ReturnType<typeof eventsToResults>;
   private readonly mask: Mask;
-  private readonly results = new WeakMap<RolloutEvent, Uint8Array>();
+  private readonly results = new WeakMap<RolloutEvent, string>();
 
   constructor(key: string, args: ExecutionArgs, validated: ValidatedSubscriptionArgs, mask: Mask) {
     this.key = key;
@@ -38,23 +36,22 @@ class Audience {
     this.mask = mask;
   }
 
-  resultOf(event: RolloutEvent): Uint8Array {
+  resultOf(event: RolloutEvent): string {
     const known = this.results.get(event);
     if (known) return known;
     const result = this.carryOut(event);
     if (result instanceof Promise) throw new Error('a rollout event is at hand whole, nothing of it is waited for');
     const { errors, ...rest } = result;
     const json = JSON.stringify(errors ? { ...rest, errors: errors.map((error) => this.mask(error)) } : rest);
-    const written = encoder.encode(json); // not of Buffer's pool, of which a slow client would keep 64 KiB
-    this.results.set(event, written);
-    return written;
+    this.results.set(event, json);
+    return json;
   }
 }
 
 /** A client as it sees results. */
 export type Recipient = {
   /** A promise of when it has left where it did not leave at once. */
-  send(json: Uint8Array): Promise<void> | null;
+  send(json: string): Promise<void> | null;
 };
 
 /** One client's results: as an iterable it yields nothing, but sends them by itself, and is done when they are. */

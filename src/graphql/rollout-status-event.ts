@@ -49,11 +49,10 @@ export const PodFailureType = builder.objectRef<PodFailure>('PodFailure').implem
       resolve: ({ since }) => (since === undefined ? null : new Date(since)),
     }),
     advice: t.string({ description: 'What to check first.', resolve: adviceOn }),
-    log: t.string({
+    log: t.exposeString('log', {
       nullable: true,
       description:
         "The last lines of the crashed container's log, at most 2 KB, of at most three containers; null where the API gives none.",
-      resolve: ({ log }) => log ?? null,
     }),
     doomed: t.exposeBoolean('isDoomed', {
       description: 'True: it will not become ready by waiting. False: a warning.',
@@ -71,20 +70,19 @@ export const RolloutStatusEventType = builder.objectRef<RolloutEvent>('RolloutSt
       description: '1, 2, 3 … within the operation. A number that was skipped can be read in operation.events.',
     }),
     operationId: t.id({ description: "The operation's id.", resolve: (event) => operationGlobalId(event.operationId) }),
-    status: t.field({ type: RolloutStatusEnum, description: 'Where it stands.', resolve: (event) => event.status }),
+    status: t.expose('status', { type: RolloutStatusEnum, description: 'Where it stands.' }),
     message: t.exposeString('message', { description: "kubectl rollout status' words, where kubectl has some." }),
-    at: t.field({ type: 'DateTime', description: 'When it was recorded.', resolve: (event) => event.at }),
-    replicas: t.field({ type: ReplicasType, description: 'Pods by number.', resolve: (event) => event.replicas }),
+    at: t.expose('at', { type: 'DateTime', description: 'When it was recorded.' }),
+    replicas: t.expose('replicas', { type: ReplicasType, description: 'Pods by number.' }),
     newPods: t.exposeStringList('newPods', { description: 'Names of the new pods, at most 100.' }),
     newPodCount: t.exposeInt('newPodCount', { description: 'How many new pods there are.' }),
     terminatedPods: t.exposeStringList('terminatedPods', {
       description: 'Names of old pods that are really gone, at most 100.',
     }),
     terminatedPodCount: t.exposeInt('terminatedPodCount', { description: 'How many old pods are gone.' }),
-    failures: t.field({
+    failures: t.expose('failures', {
       type: [PodFailureType],
       description: 'What is wrong with new pods, at most 100.',
-      resolve: (event) => event.failures,
     }),
   }),
 });

@@ -2,9 +2,7 @@ import type { Socket } from 'node:net';
 import * as ws from 'ws';
 import type { Recipient } from '../graphql/audiences.ts';
 
-const head = Buffer.from('{"id":');
-const middle = Buffer.from(',"type":"next","payload":');
-const tail = Buffer.from('}');
+const beforeId = '{"id":';
 
 type Client = {
   socket: ws.WebSocket;
@@ -19,18 +17,18 @@ type Client = {
  */
 export class NextMessages {
   /** What stands in the frame; null where the frame may not be written to any more. */
-  private json: Uint8Array | null = null;
+  private json: string | null = null;
   private idAt = 0;
   private idBytes = 0;
-  private frame: Buffer = tail;
+  private frame = Buffer.alloc(0);
 
   /** The subscription with this id. */
   to({ socket, transport }: Client, id: string): Recipient {
-    return new Subscription(this, socket, transport, new TextEncoder().encode(JSON.stringify(id)));
+    return new Subscription(this, socket, transport, JSON.stringify(id));
   }
 
-  send(transport: Socket, id: Uint8Array, json: Uint8Array): Promise<void> | null {
-    if (json === this.json && id.length === this.idBytes) this.frame.set(id, this.idAt);
+  send(transport: Socket, id: string, json: string): Promise<void> | null {
+    if (json === this.json && Buffer.byteLength(id) === this.idBytes) this.frame.write(id, this.idAt);
     else this.write(id, json);
     transport.write(this.frame);
     if (transport.writableLength === 0) return null;
@@ -39,14 +37,16 @@ export class NextMessages {
     return new Promise((resolve) => transport.write('', () => resolve()));
   }
 
-  private write(id: Uint8Array, json: Uint8Array): void {
-    const text = Buffer.concat([head, id, middle, json, tail]);
-    const [begin, ...rest] = Sender.frame(text, wholeText) as [Buffer, ...Buffer[]];
-    // Not of Buffer's pool, as Buffer.concat has it: a slow client would keep 64 KiB of that.
-    this.frame = Buffer.from(new Uint8Array(Buffer.concat([begin, ...rest])).buffer);
+  private write(id: string, json: string): void {
+    const text = Buffer.from(`${beforeId}${id},"type":"next","payload":${json}}`);
+    const [begin] = Sender.frame(text, wholeText);
+    // Not of Buffer's pool: a slow client would keep 64 KiB of that.
+    this.frame = Buffer.allocUnsafeSlow(begin.length + text.length);
+    this.frame.set(begin);
+    this.frame.set(text, begin.length);
     this.json = json;
-    this.idAt = begin.length + head.length;
-    this.idBytes = id.length;
+    this.idAt = begin.length + beforeId.length;
+    this.idBytes = Buffer.byteLength(id);
   }
 }
 
@@ -54,21 +54,23 @@ class Subscription implements Recipient {
   private readonly messages: NextMessages;
   private readonly socket: ws.WebSocket;
   private readonly transport: Socket;
-  private readonly id: Uint8Array;
+  private readonly id: string;
 
-  constructor(messages: NextMessages, socket: ws.WebSocket, transport: Socket, id: Uint8Array) {
+  constructor(messages: NextMessages, socket: ws.WebSocket, transport: Socket, id: string) {
     this.messages = messages;
     this.socket = socket;
     this.transport = transport;
     this.id = id;
   }
 
-  send(json: Uint8Array): Promise<void> | null {
+  send(json: string): Promise<void> | null {
     return this.socket.readyState === this.socket.OPEN ? this.messages.send(this.transport, this.id, json) : null;
   }
 }
 
 type FrameOptions = { fin: boolean; opcode: number; mask: boolean; rsv1: boolean; readOnly: boolean };
 /** Its types do not know it. */
-const { Sender } = ws as unknown as { Sender: { frame: (text: Buffer, options: FrameOptions) => Buffer[] } };
+const { Sender } = ws as unknown as {
+  Sender: { frame: (text: Buffer, options: FrameOptions) => [Buffer, ...Buffer[]] };
+};
 const wholeText: FrameOptions = { fin: true, opcode: 1, mask: false, rsv1: false, readOnly: true };

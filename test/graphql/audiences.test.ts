@@ -63,7 +63,7 @@ async function subscribe(
   results.sendTo({
     send: (json) => {
       const left = leaves();
-      const { data, errors } = JSON.parse(Buffer.from(json).toString()) as ExecutionResult<{ rolloutStatus: unknown }>;
+      const { data, errors } = JSON.parse(json) as ExecutionResult<{ rolloutStatus: unknown }>;
       expect(errors).toBeUndefined();
       got.push(data!.rolloutStatus);
       return left;

@@ -8,7 +8,7 @@ import { until } from '../support/wait.ts';
 
 type Got = { id: string; type: string; payload: { data: { number: number; text: string } } };
 
-const resultOf = (number: number, text = ''): Buffer => Buffer.from(JSON.stringify({ data: { number, text } }));
+const resultOf = (number: number, text = ''): string => JSON.stringify({ data: { number, text } });
 
 let server: WebSocketServer;
 let messages: NextMessages;
