@@ -65,7 +65,7 @@ const kubectlStatus: Side<World> = async () => {
 const benchmark: Benchmark<World> = {
   name: 'latency-kubectl',
   figures: {
-    ready: 'ms from the change that makes a pod ready until the watcher knows that it came up, p50',
+    ready: 'ms from when a pod is ready, as a bare watch tells it, until the watcher knows that it came up, p50',
     available: "ms from the change of the Deployment's status, as a bare watch tells it, p50",
   },
   goals: [

@@ -58,16 +58,23 @@ type Watching = {
   stop: () => void;
 };
 
-/** The limit: a bare watch of the Deployment. */
-async function watchApiServer(): Promise<{ available: Known; stop: () => void }> {
-  const { namespace, name } = placed;
-  const known = new Known();
-  const query = { fieldSelector: `metadata.name=${name}` };
-  const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+/** The limit: bare watches of the pods and of the Deployment, which have the namespace for themselves. */
+async function watchApiServer(): Promise<Watching> {
+  const { namespace } = placed;
+  const [ready, available] = [new Known(), new Known()];
+  const readyPods = new Set<string>();
+  const podChange = (_type: string, { metadata, status }: V1Pod) => {
+    const isReady = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+    if (isReady) ready.tell(readyPods.add(metadata!.name!).size);
+  };
+  const deploymentChange = (_type: string, { status }: V1Deployment) => available.tell(status?.availableReplicas ?? 0);
   const ignore = (): void => undefined;
-  const change = (_type: string, { status }: V1Deployment) => known.tell(status?.availableReplicas ?? 0);
-  const watch = await new Watch(config).watch(path, query, change, ignore);
-  return { available: known, stop: () => watch.abort() };
+  const bare = new Watch(config);
+  const watches = await Promise.all([
+    bare.watch(`/api/v1/namespaces/${namespace}/pods`, {}, podChange, ignore),
+    bare.watch(`/apis/apps/v1/namespaces/${namespace}/deployments`, {}, deploymentChange, ignore),
+  ]);
+  return { ready, available, stop: () => watches.forEach((watch) => watch.abort()) };
 }
 
 function watchWithKubectl(kubectl: string): Watching {
@@ -160,9 +167,9 @@ async function watch(watcher: Watcher): Promise<Watched> {
     const available: number[] = [];
     for (const [index, pod] of pods.entries()) {
       await pause(betweenChangesMs);
-      const asked = performance.now();
       await makeReady(pod);
-      ready.push((await watching.ready.instantOf(index + 1)) - asked);
+      const came = await api.ready.instantOf(index + 1);
+      ready.push((await watching.ready.instantOf(index + 1)) - came);
       const changed = await api.available.instantOf(index + 1);
       available.push((await watching.available.instantOf(index + 1)) - changed);
     }

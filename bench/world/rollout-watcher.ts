@@ -8,7 +8,7 @@ export type Watcher = { kubectl: string } | { url: string; token: string; operat
 
 /** Medians of all pods, in ms. */
 export type Watched = {
-  /** From the request that makes a pod ready until it is known that one more came up. */
+  /** From when a bare watch told that a pod is ready until it is known that one more came up. */
   ready: number;
   /** From when a bare watch told that one more is available until that is known. */
   available: number;
