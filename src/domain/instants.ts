@@ -10,21 +10,38 @@ export function parseInstant(text: string): Date | null {
   return isStorable(at) ? at : null;
 }
 
-const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+/** As ASCII; its date is that of the last day. */
+const text = Buffer.from('0000-00-00T00:00:00.000Z');
 const dayMs = 86_400_000;
 let lastDay = NaN;
-let lastDate = '';
 
-/** What `toISOString` gives, at a fifth of its cost: the instants of a page are mostly of the same day. */
+/**
+ * What `toISOString` gives, at a quarter of its cost: the instants of a page are mostly of the same day. In one piece:
+ * of a text that is still put together from others, JSON.stringify leaves its fast way.
+ */
 export function instantText(at: Date): string {
   const time = at.getTime();
   const day = Math.floor(time / dayMs);
   if (day !== lastDay) {
-    lastDate = at.toISOString().slice(0, -'00:00:00.000Z'.length);
+    const whole = at.toISOString();
+    // Beyond the years 0 to 9999 it is longer.
+    if (whole.length > text.length) return whole;
+    text.write(whole, 'latin1');
     lastDay = day;
   }
   const ofDay = time - day * dayMs;
-  const [hours, minutes] = [twoDigits[Math.floor(ofDay / 3_600_000)], twoDigits[Math.floor(ofDay / 60_000) % 60]];
-  const milliseconds = String(ofDay % 1_000).padStart(3, '0');
-  return `${lastDate}${hours}:${minutes}:${twoDigits[Math.floor(ofDay / 1_000) % 60]}.${milliseconds}Z`;
+  writeTwoDigits(Math.floor(ofDay / 3_600_000), 11);
+  writeTwoDigits(Math.floor(ofDay / 60_000) % 60, 14);
+  writeTwoDigits(Math.floor(ofDay / 1_000) % 60, 17);
+  writeTwoDigits(Math.floor(ofDay / 10) % 100, 20);
+  text[22] = zero + (ofDay % 10);
+  return text.toString('latin1');
+}
+
+const zero = 0x30;
+
+function writeTwoDigits(number: number, place: number): void {
+  const tens = Math.floor(number / 10);
+  text[place] = zero + tens;
+  text[place + 1] = zero + number - tens * 10;
 }

@@ -20,7 +20,7 @@ import { tokensOfEntries } from '../operations/tokens.ts';
 export const createLoaders = (desk: Desk, actor: Actor) => ({
   ticket: new DataLoader((ids: readonly number[]) => ticketsById(desk, ids)),
   entries: byColumns((ticketIds: readonly number[], columns) => entriesOfTickets(desk, ticketIds, columns)),
-  tokens: new DataLoader((entryIds: readonly number[]) => tokensOfEntries(desk, entryIds)),
+  tokens: byColumns((entryIds: readonly number[], columns) => tokensOfEntries(desk, entryIds, columns)),
   approvals: byColumns((ticketIds: readonly number[], columns) => approvalsOfTickets(desk, ticketIds, columns)),
   steps: new DataLoader((ticketIds: readonly number[]) => stepsOfTickets(desk, ticketIds)),
   applications: byColumns((names: readonly string[], columns) => applicationsByName(desk, actor, names, columns)),

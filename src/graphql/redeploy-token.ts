@@ -18,15 +18,15 @@ export const RedeployTokenType = builder.objectRef<RedeployToken>('RedeployToken
       nullable: true,
       description: "The ticket's number for people; null where there never was one.",
     }),
-    expires: t.field({
+    expires: t.expose('expires', {
       type: 'DateTime',
       nullable: true,
       description: 'Until when; null where there never was a token.',
-      resolve: (token) => token.expires,
     }),
     valid: t.exposeBoolean('valid', { description: 'Whether it can be used now.' }),
-    desc: t.exposeString('desc', {
+    desc: t.string({
       description: 'What the other fields say, in a sentence; where it is not valid, why.',
+      resolve: (token) => token.desc,
     }),
     secondsRemaining: t.exposeInt('secondsRemaining', {
       description: 'Whole seconds until it expires; 0 where it is not valid.',

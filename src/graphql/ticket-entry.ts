@@ -64,7 +64,7 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       description:
         'The token of this entry, from the record; null while none was granted. Never UNAVAILABLE: whether Redis holds it too, the query token tells.',
       extensions: reads<EntryRow>('id'),
-      resolve: (entry, _, ctx) => ctx.loaders().tokens.load(entry.id),
+      resolve: (entry, _, ctx, info) => ctx.loaders().tokens(entry.id, askedColumns(info)),
     }),
   }),
 });

@@ -9,7 +9,7 @@ import { readTokenQuery } from './inputs.ts';
 import { describeToken, tokenCopy } from './issue-tokens.ts';
 import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import type { RowList } from './pages.ts';
-import { arrayOf, groupBy, readRows, type RowSource } from './rows.ts';
+import { arrayOf, type Columns, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { databaseNow, inTransaction, reading } from './transaction.ts';
 
@@ -175,9 +175,10 @@ export const grantRows: RowList<GrantRow> = {
 export async function tokensOfEntries(
   deps: Pick<Dependencies, 'orm'>,
   entryIds: readonly number[],
+  columns?: Columns,
 ): Promise<(RedeployToken | null)[]> {
   const rows = await reading(deps, (em) =>
-    readRows(em, datedGrantRows, 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
+    readRows(em, only(datedGrantRows, columns), 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
   );
   const now = new Date(rows[0]?.readAt ?? 0);
   return groupBy(rows, entryIds, (row) => row.entryId).map(([row]) => (row ? showGrant(row, row.ticketId, now) : null));
@@ -188,6 +189,8 @@ const datedGrantRows: RowSource<GrantRow & { readAt: string }> = {
   table: '(select *, now()::timestamptz(3) as read_at from redeploy_grant)',
   columns: [...grantRows.columns, 'readAt'],
   instants: grantRows.instants,
+  // Whether it is valid, and how much is left of it, goes by these.
+  always: ['entryId', 'expires', 'revokedAt', 'uses', 'maxUses', 'readAt'],
 };
 
 /** A grant as the person reads it. */

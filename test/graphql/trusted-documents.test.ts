@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { getOperationAST, parse } from 'graphql';
 import documents from '../../src/documents/generated/persisted-documents.json' with { type: 'json' };
 import { redeploy } from '../../src/operations/redeploys.ts';
-import { alice, authorizedTicket, deployApplication, openTestWorld, type TestWorld } from '../support/desk.ts';
+import { revokeToken } from '../../src/operations/token-revocations.ts';
+import { alice, authorizedTicket, carol, deployApplication, openTestWorld, type TestWorld } from '../support/desk.ts';
 import { type LiveReplica, openLiveReplica } from '../support/live.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -17,6 +18,10 @@ beforeAll(async () => {
   const { name } = await deployApplication(world, desk, { replicas: 0 });
   const { ticketNo } = await authorizedTicket(desk, name);
   const { id } = await redeploy(desk, alice, { applicationName: name });
+  // With a token that is valid no more, which the page of tickets tells from what it reads of it.
+  const revoked = await deployApplication(world, desk, { replicas: 0 });
+  await authorizedTicket(desk, revoked.name);
+  await revokeToken(desk, carol, { applicationName: revoked.name, username: 'alice', reason: 'not needed' });
   known = { application: name, ticket: ticketNo, operation: id };
 });
 afterAll(async () => {
