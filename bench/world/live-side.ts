@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { RolloutStatusDocument } from '../../src/documents/generated/graphql.ts';
 import type { Keep, OpenSide, Side } from '../harness/benchmark.ts';
 import { startBareBroadcast } from '../references/bare-broadcast.ts';
@@ -113,14 +114,20 @@ async function openLive(
   };
 }
 
-/** What is really held: on V8's heap and, of buffers, beside it. */
+/**
+ * What is really held: on V8's heap and, of buffers, beside it. Not compiled code: it comes and goes with the work, by
+ * more than one client has.
+ */
 export async function heapBytes(): Promise<number> {
   for (let time = 0; time < 2; time += 1) {
     await pause(100); // for what only lives until the next turn of the event loop
     globalThis.gc!();
   }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  const code = getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => /^(code|trusted)_/.test(name))
+    .reduce((sum, { space_used_size: size }) => sum + size, 0);
+  return heapUsed - code + arrayBuffers;
 }
 
 export const deliver =

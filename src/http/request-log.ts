@@ -53,5 +53,5 @@ export function logConnection(
   socket: WebSocket,
 ): void {
   const clientAddress = addressOf(request);
-  socket.once('close', (code) => log.debug({ clientAddress, code }, 'WebSocket closed'));
+  socket.on('close', (code) => log.debug({ clientAddress, code }, 'WebSocket closed'));
 }

@@ -98,7 +98,8 @@ export function serveWebSockets(sockets: WebSocketServer, options: Options, log:
       },
       connection,
     );
-    socket.once('close', (code, reason) => {
+    // Not `once`, which keeps three objects more for each of thousands: it comes once anyway.
+    socket.on('close', (code, reason) => {
       connections.delete(connection);
       closed(code, reason.toString()).catch((error: unknown) => log.error({ err: error }, 'WebSocket not cleaned up'));
     });
