@@ -9,6 +9,7 @@ import { RedeployError } from '../domain/errors.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
 import { logFact } from './fact-log.ts';
+import { storeRows } from './stored-rows.ts';
 
 /**
  * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds, as of its beginning:
@@ -30,6 +31,7 @@ export async function inTransaction<T>(
         if (deps.notifies) notifying.add(em);
         const done = await work(em, await boundedNow(em));
         await em.flush();
+        await storeRows(em);
         isCommitting = true;
         return done;
       }),
