@@ -73,6 +73,15 @@ async function lock(
   return { row, now: new Date(now) };
 }
 
+/** The work of a transaction, and what has been added and changed in it by then. */
+export async function storingRows<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
+  rowsByTransaction.set(em, { added: [], appended: [], known: new Map() });
+  const done = await work();
+  await em.flush();
+  await storeRows(em);
+  return done;
+}
+
 /** A new row; what becomes of it until the end of the transaction is stored as well. */
 export function addRow<E extends object>(em: EntityManager, entity: EntityClass<E>, given: Partial<E>): E {
   const shape = shapeOf(em, entity);
@@ -86,7 +95,7 @@ export function appendRow<E extends object>(em: EntityManager, entity: EntityCla
   rowsOf(em).appended.push({ shape: shapeOf(em, entity), fields });
 }
 
-/** For where the transaction itself asks for what it has written; at its end it is done anyway. */
+/** For where the transaction itself asks for what it has written; at its end `storingRows` does it. */
 export async function storeRows(em: EntityManager): Promise<void> {
   const { added, appended, known } = rowsOf(em);
   const parts = [
@@ -150,9 +159,9 @@ const dress = ({ prototype, columns }: Shape, valueOf: (column: Column) => unkno
 const rowsByTransaction = new WeakMap<EntityManager, Rows>();
 
 function rowsOf(em: EntityManager): Rows {
-  const known = rowsByTransaction.get(em) ?? { added: [], appended: [], known: new Map() };
-  rowsByTransaction.set(em, known);
-  return known;
+  const rows = rowsByTransaction.get(em);
+  if (!rows) throw new Error('rows are only written where storingRows stores them');
+  return rows;
 }
 
 const keyOf = ({ table }: Shape, { id }: Fields): string => `${table} ${String(id)}`;

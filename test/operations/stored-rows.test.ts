@@ -145,4 +145,11 @@ describe('what a transaction adds and changes', () => {
     );
     expect(stored).toEqual({ sequence: sequence + 1, events: sequence + 1 });
   });
+
+  test('is refused where nobody would store it', async () => {
+    const { orm } = desk;
+    const fact = { kind: 'REQUEST_REFUSE', request: 'a', code: 'b', reason: 'no', count: 1 } as const;
+    const lost = orm.em.fork().transactional(async (em) => recordFacts(em, null, alice, new Date(), {}, [fact]));
+    await expect(lost).rejects.toThrow('rows are only written where storingRows stores them');
+  });
 });
