@@ -124,8 +124,7 @@ describe('a redeploy is one trace', () => {
     const mutation = 'POST /graphql > mutation';
     for (const path of [
       `${mutation} > BEGIN`,
-      `${mutation} > INSERT operation`,
-      `${mutation} > INSERT audit_record`,
+      `${mutation} > INSERT operation UPDATE ticket INSERT audit_record INSERT operation_event`,
       `${mutation} > COMMIT`,
       `${mutation} > GET`,
       `${mutation} > POST selfsubjectaccessreviews`,
@@ -133,7 +132,7 @@ describe('a redeploy is one trace', () => {
       `${mutation} > PUBLISH`,
       `${mutation} > rollout`,
       `${mutation} > rollout > PATCH deployments`,
-      `${mutation} > rollout > UPDATE operation`,
+      `${mutation} > rollout > UPDATE ticket UPDATE operation INSERT audit_record INSERT operation_event`,
       `${mutation} > rollout > PUBLISH`,
     ]) {
       expect(paths).toContain(path);

@@ -3,6 +3,7 @@ import { type AuditContent, AuditRecord } from '../../src/domain/audit-record.ts
 import { notificationOf } from '../../src/domain/notifications.ts';
 import type { recordFacts as recordChained } from '../../src/operations/audit.ts';
 import { storeNotification } from '../../src/operations/outbox.ts';
+import { appendRow } from '../../src/operations/stored-rows.ts';
 import { noteFact, noteTicketChange } from '../../src/operations/transaction.ts';
 
 /** Inserts the same row as the product and leaves it at that: the ticket's row is not the head of a chain. */
@@ -28,7 +29,7 @@ export const recordFacts: typeof recordChained = (em, ticket, by, at, subject, f
       data,
       previousHash: null,
     };
-    em.create(AuditRecord, { ...content, hash: '' });
+    appendRow(em, AuditRecord, { ...content, hash: '' });
     noteFact(em, content);
     if (!ticket) continue;
     noteTicketChange(em, { ticketId: ticket.id, version: 0 });

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Trust } from '../domain/audit-verification.ts';
 import { recordFacts } from './audit.ts';
+import { storingRows } from './stored-rows.ts';
 import { verifyStored } from './audit-verification.ts';
 import { databaseNow } from './transaction.ts';
 
@@ -23,28 +24,32 @@ export async function pruneAudit(
   trust: Trust,
 ): Promise<Pruning> {
   if (trust.checkpoints.size === 0) throw new PruningRefused('no checkpoint that was kept outside is given');
-  return em.transactional(async (own) => {
-    const { faults, faultCount } = await verifyStored(own, { before }, trust);
-    if (faultCount > 0) {
-      throw new PruningRefused(`the record is not valid: ${faults.map(({ message }) => message).join('; ')}`);
-    }
-    const last = await lastSealToPrune(own, before, Math.max(...trust.checkpoints.keys()));
-    if (!last)
-      throw new PruningRefused(
-        `nothing can be pruned: no seal whose records all are from before, over and kept outside`,
-      );
-    const { affectedRows: records } = await own.execute<{ affectedRows: number }>(
-      'delete from audit_record where id <= ?',
-      [last.throughRecord],
-      'run',
-    );
-    const [{ by } = { by: '' }] = await own.execute<{ by: string }[]>('select session_user as by');
-    if (records === 0) throw new PruningRefused('nothing can be pruned: it was pruned before');
-    recordFacts(own, null, null, await databaseNow(own), {}, [
-      { kind: 'AUDIT_PRUNE', ...last, recordedBefore: before.toISOString(), records, by, reason },
-    ]);
-    return { records, ...last };
-  });
+  return em.transactional((own) => storingRows(own, () => pruneWithin(own, { before, reason }, trust)));
+}
+
+async function pruneWithin(
+  own: EntityManager,
+  { before, reason }: { before: Date; reason: string },
+  trust: Trust,
+): Promise<Pruning> {
+  const { faults, faultCount } = await verifyStored(own, { before }, trust);
+  if (faultCount > 0) {
+    throw new PruningRefused(`the record is not valid: ${faults.map(({ message }) => message).join('; ')}`);
+  }
+  const last = await lastSealToPrune(own, before, Math.max(...trust.checkpoints.keys()));
+  if (!last)
+    throw new PruningRefused(`nothing can be pruned: no seal whose records all are from before, over and kept outside`);
+  const { affectedRows: records } = await own.execute<{ affectedRows: number }>(
+    'delete from audit_record where id <= ?',
+    [last.throughRecord],
+    'run',
+  );
+  const [{ by } = { by: '' }] = await own.execute<{ by: string }[]>('select session_user as by');
+  if (records === 0) throw new PruningRefused('nothing can be pruned: it was pruned before');
+  recordFacts(own, null, null, await databaseNow(own), {}, [
+    { kind: 'AUDIT_PRUNE', ...last, recordedBefore: before.toISOString(), records, by, reason },
+  ]);
+  return { records, ...last };
 }
 
 async function lastSealToPrune(

@@ -5,6 +5,7 @@ import { notificationOf } from '../domain/notifications.ts';
 import type { Person } from '../domain/person.ts';
 import type { Ticket } from '../domain/ticket.ts';
 import { storeNotification } from './outbox.ts';
+import { appendRow } from './stored-rows.ts';
 import { noteFact, noteTicketChange } from './transaction.ts';
 
 /** What a record is about, beside its ticket. */
@@ -49,7 +50,7 @@ export function recordFacts(
       previousHash: ticket?.auditHash ?? null,
     };
     const hash = hashAuditRecord(content);
-    em.create(AuditRecord, { ...content, hash });
+    appendRow(em, AuditRecord, { ...content, hash });
     noteFact(em, content);
     if (ticket) {
       ticket.auditSequence += 1;

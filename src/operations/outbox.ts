@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { type Message, type Notification, OutboxMessage } from '../domain/notifications.ts';
 import type { Dependencies } from './dependencies.ts';
+import { appendRow } from './stored-rows.ts';
 import { isNotifying, reading } from './transaction.ts';
 
 /*
@@ -19,7 +20,7 @@ export type ClaimedMessage = { message: Message; attempts: number };
 
 /** In the transaction of the change that it tells of, under the ticket's lock. Without a receiver nothing is stored. */
 export function storeNotification(em: EntityManager, ticketId: number, notification: Notification): void {
-  if (isNotifying(em)) em.create(OutboxMessage, { ticketId, notificationId: notification.id, notification });
+  if (isNotifying(em)) appendRow(em, OutboxMessage, { ticketId, notificationId: notification.id, notification });
 }
 
 /** At most so many that are due, for this process alone until `claimSeconds` are over. */

@@ -1,11 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
-import { imagesOf, Operation } from '../domain/operation.ts';
+import type { Grant } from '../domain/grant.ts';
+import { imagesOf, isUnfinishedInSql, Operation } from '../domain/operation.ts';
 import type { Actor } from '../domain/person.ts';
 import { requireMayRedeploy } from '../domain/permissions.ts';
-import { firstState, type RolloutEvent, type RolloutState, unfinishedStatuses } from '../domain/rollout.ts';
-import type { Ticket } from '../domain/ticket.ts';
+import { firstState, type RolloutEvent, type RolloutState } from '../domain/rollout.ts';
+import type { Ticket, TicketEntry } from '../domain/ticket.ts';
 import { findRegistered } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -16,6 +17,7 @@ import { requireFrequencyAllows } from './redeploy-frequency.ts';
 import { type FoundTarget, requireManifestAsApproved, requireTargetAsApproved } from './redeploy-targets.ts';
 import { leaseSeconds } from './rollout-leases.ts';
 import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
+import { addRow, lockRow, storeRows } from './stored-rows.ts';
 import { lockPerson, lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { spendToken } from './token-spending.ts';
@@ -65,13 +67,13 @@ function create(
 ): { operation: Operation; event: RolloutEvent } {
   const { target, deployment, change, progressingBefore, oldPods, rolloutStrategy, warnings } = found;
   const { skipped: _, ...changed } = change;
-  const operation = em.create(Operation, {
+  const operation = addRow(em, Operation, {
     ...target,
     ...changed,
     id,
     ticket,
-    entry: grant.entryId,
-    grant: grant.id,
+    entry: { id: grant.entryId } as TicketEntry,
+    grant: { id: grant.id } as Grant,
     applicationName: request.applicationName,
     issuer: actor.issuer,
     subject: actor.subject,
@@ -118,18 +120,20 @@ async function supersede(
   by: string,
   now: Date,
 ): Promise<RolloutEvent[]> {
-  const running = await em.findOne(
+  const found = await lockRow(
+    em,
     Operation,
-    { grant: grant.id, clusterUid, namespace, deploymentName, rolloutStatus: { $in: [...unfinishedStatuses] } },
-    { lockMode: LockMode.PESSIMISTIC_WRITE },
+    `grant_id = ? and cluster_uid = ? and namespace = ? and deployment_name = ? and ${isUnfinishedInSql}`,
+    [grant.id, clusterUid, namespace, deploymentName],
   );
-  if (!running) return [];
+  if (!found) return [];
+  const running = found.entity;
   const message = `superseded by the rollback of operation ${by}`;
   const state = { ...(await lastState(em, running)), status: 'SUPERSEDED', message } as const;
   running.fence += 1;
   recordFacts(em, ticket, running, now, about(running), running.record(state, now));
   const event = storeEvent(em, running, state, now);
-  await em.flush(); // only one may be unfinished on a target
+  await storeRows(em); // only one may be unfinished on a target
   return [event];
 }
 

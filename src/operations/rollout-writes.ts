@@ -6,7 +6,8 @@ import { firstState, type RolloutEvent, type RolloutState } from '../domain/roll
 import { notObserved, type Verdict } from '../domain/rollout-verdict.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { execute, lockEntity } from './rows.ts';
+import { execute } from './rows.ts';
+import { appendRow, lockRow } from './stored-rows.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction } from './transaction.ts';
@@ -83,7 +84,7 @@ async function write(deps: Dependencies, lease: Lease, change: Change): Promise<
   const { operation, state, event } = await inTransaction(deps, async (em) => {
     const { ticket, now } = await lockTicket(em, { id: lease.ticketId });
     const { operationId: id, fence } = lease;
-    const locked = await lockEntity(em, Operation, 'where id = ? and fence = ?', [id, fence]);
+    const locked = await lockRow(em, Operation, 'id = ? and fence = ?', [id, fence]);
     if (!locked) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
     const operation = locked.entity;
     const { facts, state } = await change(operation, now, em);
@@ -108,7 +109,7 @@ export async function lastState(em: EntityManager, { id: operationId, sequence }
 /** Adds the operation's present sequence number as an event; to be published after the commit. */
 export function storeEvent(em: EntityManager, operation: Operation, state: RolloutState, at: Date): RolloutEvent {
   const { id: operationId, sequence } = operation;
-  em.create(OperationEvent, { operationId, sequence, status: state.status, at, state });
+  appendRow(em, OperationEvent, { operationId, sequence, status: state.status, at, state });
   return { ...state, operationId, sequence, at };
 }
 

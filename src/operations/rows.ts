@@ -1,8 +1,8 @@
-import type { EntityClass, EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 
 /*
  * Lean rows for reads: plain objects straight from SQL. Hydrating entities is ten times the cost and is kept for
- * commands, which need their rules.
+ * commands, which need their rules; those that are carried out most do without it too (stored-rows.ts).
  */
 
 const selectLists = new WeakMap<readonly string[], string>();
@@ -62,32 +62,6 @@ const prepared = { label: 'prepared' };
 /** Carries out what has one text, whatever its values. */
 export const execute = <R extends object>(em: EntityManager, text: string, params: readonly unknown[]): Promise<R[]> =>
   em.execute<R[]>(text, [...params], 'all', prepared);
-
-/**
- * One entity, its row locked until the transaction ends, and PostgreSQL's clock as of then; `rest` is what follows the
- * table's name.
- */
-export async function lockEntity<E extends object>(
-  em: EntityManager,
-  entity: EntityClass<E>,
-  rest: string,
-  params: readonly unknown[],
-  lock = 'for update',
-): Promise<{ entity: E; now: Date } | null> {
-  const { tableName, props } = em.getMetadata().get(entity);
-  // Named one by one: what a migration adds meanwhile does not change what the prepared statement answers.
-  const columns = props.filter(({ persist }) => persist !== false).flatMap(({ fieldNames }) => fieldNames ?? []);
-  // The clock is read outside: where the row is selected it is not locked yet.
-  const [found] = await execute<{ locked_at: string }>(
-    em,
-    `with it as materialized (select ${columns.join(', ')} from ${tableName} ${rest} ${lock})
-     select it.*, clock_timestamp()::timestamptz(3) as locked_at from it`,
-    params,
-  );
-  if (!found) return null;
-  const { locked_at: now, ...row } = found;
-  return { entity: em.map(entity, row), now: new Date(now) };
-}
 
 /** Reads the named columns of a table; `rest` is what follows its name. */
 export async function readRows<R extends object>(

@@ -36,7 +36,7 @@ export async function completeTicket(
   const { ticket, ended } = await inTransaction(deps, async (em) => {
     const { ticket, now } = await lockTicket(em, { ticketNo }, { reader: actor });
     recordFacts(em, ticket, actor, now, {}, [ticket.completeEarly(actor, summary, now)]);
-    const ended = await em.find(Grant, { ticket, endedAt: null });
+    const ended = await em.find(Grant, { ticket: ticket.id, endedAt: null });
     for (const grant of ended) {
       const { applicationName, expires } = grant;
       if (expires <= now) recordFacts(em, ticket, null, expires, { applicationName }, [grant.expire()]);

@@ -3,7 +3,8 @@ import { RedeployError } from '../domain/errors.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor, Person } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
-import { execute, lockEntity } from './rows.ts';
+import { execute } from './rows.ts';
+import { lockEntity, lockRow } from './stored-rows.ts';
 
 /*
  * The order in which things are locked, everywhere: person, application, ticket, grant, operation.
@@ -27,10 +28,12 @@ export async function lockTicket(
   options: { populate?: ('entries' | 'approvals')[]; reader?: Actor } = {},
 ): Promise<{ ticket: Ticket; now: Date }> {
   const { populate = [], reader } = options;
+  // What belongs to it comes with MikroORM's entity alone.
+  const lock = populate.length > 0 ? lockEntity : lockRow;
   const locked =
     'id' in which
-      ? await lockEntity(em, Ticket, 'where id = ?', [which.id])
-      : await lockEntity(em, Ticket, 'where ticket_no = ?', [which.ticketNo]);
+      ? await lock(em, Ticket, 'id = ?', [which.id])
+      : await lock(em, Ticket, 'ticket_no = ?', [which.ticketNo]);
   if (!locked || (reader && !mayReadWhatBelongsTo(reader, locked.entity))) {
     throw ticketNotFound('ticketNo' in which ? which.ticketNo : String(which.id));
   }
@@ -41,7 +44,7 @@ export async function lockTicket(
 
 /** The same for a sweep: null where somebody works on the ticket at this moment, so that no other is kept waiting. */
 export const lockTicketIfFree = async (em: EntityManager, id: number): Promise<Ticket | null> =>
-  (await lockEntity(em, Ticket, 'where id = ?', [id], 'for update skip locked'))?.entity ?? null;
+  (await lockRow(em, Ticket, 'id = ?', [id], 'for update skip locked'))?.entity ?? null;
 
 export const ticketNotFound = (ticketNo: string): RedeployError =>
   new RedeployError('NOT_FOUND', `there is no ticket ${ticketNo}`);

@@ -3,6 +3,7 @@ import { Grant, isLiveInSql } from '../domain/grant.ts';
 import type { Ticket } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import { execute } from './rows.ts';
+import { storeRows } from './stored-rows.ts';
 
 /**
  * To be called, under the ticket's lock, when one of its operations or tokens has ended: completes the ticket when
@@ -10,6 +11,7 @@ import { execute } from './rows.ts';
  */
 export async function settleTicket(em: EntityManager, ticket: Ticket, at: Date): Promise<void> {
   await em.flush();
+  await storeRows(em);
   const [counts] = await execute<{ unfinished: number; succeeded: number; failed: number; liveGrants: number }>(
     em,
     `select count(*) filter (where success is null)::int as unfinished,

@@ -9,6 +9,7 @@ import { RedeployError } from '../domain/errors.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
 import { logFact } from './fact-log.ts';
+import { storingRows } from './stored-rows.ts';
 
 /**
  * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds, as of its beginning:
@@ -28,8 +29,8 @@ export async function inTransaction<T>(
         changedTickets.set(em, changed);
         recordedFacts.set(em, facts);
         if (deps.notifies) notifying.add(em);
-        const done = await work(em, await boundedNow(em));
-        await em.flush();
+        const now = await boundedNow(em);
+        const done = await storingRows(em, () => work(em, now));
         isCommitting = true;
         return done;
       }),

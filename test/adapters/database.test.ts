@@ -5,6 +5,7 @@ import { databaseFaults, migrate, schemaDrift } from '../../src/adapters/databas
 import { type AuditContent, AuditRecord, hashAuditRecord } from '../../src/domain/audit-record.ts';
 import { rolloutStatuses, unfinishedStatuses } from '../../src/domain/rollout.ts';
 import { recordFacts } from '../../src/operations/audit.ts';
+import { storingRows } from '../../src/operations/stored-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { at, newOperation } from '../support/entities.ts';
 import { carol } from '../support/people.ts';
@@ -265,8 +266,10 @@ describe('an audit record read back from PostgreSQL', () => {
   test('has the hash that it was stored with, whatever its data', async () => {
     const em = service.em.fork();
     const fact = { kind: 'REQUEST_REFUSE', request: 'redeploy', code: 'FORBIDDEN', reason: 'no 😀', count: 1 } as const;
-    recordFacts(em, null, carol, new Date(at.getTime() + 7), { applicationName: 'awkward' }, [{ ...fact, ...awkward }]);
-    await em.flush();
+    const later = new Date(at.getTime() + 7);
+    await storingRows(em, async () =>
+      recordFacts(em, null, carol, later, { applicationName: 'awkward' }, [{ ...fact, ...awkward }]),
+    );
 
     const record = await service.em.fork().findOneOrFail(AuditRecord, { applicationName: 'awkward' });
     const { id: _, hash, ...content } = Object.assign({}, record) as AuditContent & { id: unknown; hash: string };

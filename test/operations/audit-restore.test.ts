@@ -4,6 +4,7 @@ import { type MikroORM, openDatabase } from '../../src/adapters/database/databas
 import { databaseFaults, migrate } from '../../src/adapters/database/migrate.ts';
 import type { Trust } from '../../src/domain/audit-verification.ts';
 import { recordFacts } from '../../src/operations/audit.ts';
+import { storingRows } from '../../src/operations/stored-rows.ts';
 import { verifyStored } from '../../src/operations/audit-verification.ts';
 import { databaseNow } from '../../src/operations/transaction.ts';
 import { openTestCluster, type TestCluster } from '../support/cluster.ts';
@@ -64,8 +65,8 @@ async function writeRecord(serviceUrl: string): Promise<{ trust: Trust; ticketId
     count: 1,
     ...awkward,
   } as const;
-  recordFacts(em, null, carol, await databaseNow(em), { applicationName: 'awkward' }, [fact]);
-  await em.flush();
+  const now = await databaseNow(em);
+  await storingRows(em, async () => recordFacts(em, null, carol, now, { applicationName: 'awkward' }, [fact]));
   const application = await registeredApplication(desk, { tëam: '☕ "q" \\ \u2028' });
   const { id: ticketId } = await authorizedTicket(desk, application);
   await sealAll(desk, keys);

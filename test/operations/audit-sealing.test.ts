@@ -8,6 +8,7 @@ import { auditSealer, recordSigningKey } from '../../src/operations/audit-sealin
 import { newestSeal } from '../../src/operations/audit-seals.ts';
 import { verifyStored } from '../../src/operations/audit-verification.ts';
 import { recordFacts } from '../../src/operations/audit.ts';
+import { storingRows } from '../../src/operations/stored-rows.ts';
 import type { Desk } from '../../src/operations/dependencies.ts';
 import { databaseNow, reading } from '../../src/operations/transaction.ts';
 import {
@@ -47,8 +48,8 @@ async function startRecord(): Promise<{ id: number; commit: () => Promise<void> 
   const committing = Promise.withResolvers<void>();
   const done = service.em.fork().transactional(async (em) => {
     const fact = { kind: 'REQUEST_REFUSE', request: 'redeploy', code: 'FORBIDDEN', reason: 'no', count: 1 } as const;
-    recordFacts(em, null, carol, await databaseNow(em), {}, [fact]);
-    await em.flush();
+    const now = await databaseNow(em);
+    await storingRows(em, async () => recordFacts(em, null, carol, now, {}, [fact]));
     const [row] = await em.execute<{ id: number }[]>(`select currval('audit_record_id_seq')::float8 as id`);
     stored.resolve(row!.id);
     await committing.promise;

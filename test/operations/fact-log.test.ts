@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { AuditFact } from '../../src/domain/audit-facts.ts';
 import { recordFacts } from '../../src/operations/audit.ts';
 import type { Dependencies } from '../../src/operations/dependencies.ts';
+import { storeRows } from '../../src/operations/stored-rows.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import { alice } from '../support/people.ts';
 import { PastTickets } from '../support/past-tickets.ts';
@@ -51,7 +52,7 @@ test('a fact is one line that says what it is about, and has no key for what it 
 test('what is not committed is not logged', async () => {
   const failed = inTransaction(deps, async (em) => {
     record(em, unregistered);
-    await em.flush();
+    await storeRows(em);
     throw new Error('it went wrong afterwards');
   });
   await expect(failed).rejects.toThrow('it went wrong afterwards');

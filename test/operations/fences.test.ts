@@ -14,6 +14,7 @@ import {
 } from '../../src/operations/rollout-writes.ts';
 import { lockTicket } from '../../src/operations/ticket-locks.ts';
 import { approve } from '../../src/operations/tickets.ts';
+import { storeRows } from '../../src/operations/stored-rows.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import {
@@ -195,7 +196,7 @@ describe('locks', () => {
     const sleeping = inTransaction(creator.desk, async (em) => {
       const { ticket } = await lockTicket(em, { id });
       ticket.summary = 'asleep';
-      await em.flush();
+      await storeRows(em);
       locked.resolve();
       await awake.promise;
     });

@@ -10,6 +10,7 @@ import { pauseAfter, type SendingTiming, sendNotifications } from '../../src/ope
 import { cancelTicket, completeTicket } from '../../src/operations/ticket-endings.ts';
 import { lockTicket } from '../../src/operations/ticket-locks.ts';
 import { approve, reject } from '../../src/operations/tickets.ts';
+import { storeRows } from '../../src/operations/stored-rows.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import { chainOf } from '../support/audit-chain.ts';
 import {
@@ -114,7 +115,7 @@ describe('a notification is stored', () => {
     const failing = inTransaction(desk, async (em, now) => {
       const { ticket: locked } = await lockTicket(em, { id: ticket.id });
       recordFacts(em, locked, alice, now, {}, [locked.cancel(alice, null, now)]);
-      await em.flush();
+      await storeRows(em);
       throw new Error('something else fails');
     });
     await expect(failing).rejects.toThrow('something else fails');

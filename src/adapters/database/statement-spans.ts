@@ -3,29 +3,35 @@ import { inSpan } from '../../domain/tracing.ts';
 import type { SendingConnection } from './transaction-beginnings.ts';
 
 /**
- * A span for each statement that is part of a trace; what loops of ours ask is of none. Of the text it bears the verb
- * and the table alone: parameters may stand in it.
+ * A span for each statement that is part of a trace; what loops of ours ask is of none. Of the text it bears the verbs
+ * and the tables alone: parameters may stand in it.
  */
 export function spanStatements(connection: SendingConnection, tracing: Tracing, tables: ReadonlySet<string>): void {
   const execute = connection.executeQuery.bind(connection);
   connection.executeQuery = (query, options) => {
     if (tracing.traceparent === null) return execute(query, options);
-    const { verb, table } = statementOf(query.sql, tables);
-    const attributes = {
-      'db.system.name': 'postgresql',
-      'db.operation.name': verb,
-      ...(table !== undefined && { 'db.collection.name': table }),
-    };
-    const name = table === undefined ? verb : `${verb} ${table}`;
+    const acts = actsOf(query.sql, tables);
+    const [{ verb, table }] = acts;
+    const name = acts.map(nameOf).join(' ');
+    const one = { 'db.operation.name': verb, ...(table !== undefined && { 'db.collection.name': table }) };
+    const attributes = { 'db.system.name': 'postgresql', ...(acts.length === 1 ? one : { 'db.query.summary': name }) };
     return inSpan(tracing, name, { kind: 'client', attributes }, () => execute(query, options));
   };
 }
 
-/** The first table of ours that it reads from or writes to. */
-function statementOf(sql: string, tables: ReadonlySet<string>): { verb: string; table: string | undefined } {
+type Act = { verb: string; table: string | undefined };
+
+const nameOf = ({ verb, table }: Act): string => (table === undefined ? verb : `${verb} ${table}`);
+
+/** What it writes; or else the first table of ours that it reads. */
+function actsOf(sql: string, tables: ReadonlySet<string>): [Act, ...Act[]] {
+  const [first, ...others] = tablesAfter(/\b(insert|update|delete)(?: into| from)?/, sql, tables);
+  if (first) return [first, ...others];
   const verb = /^\s*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? 'SQL';
-  for (const [, name = ''] of sql.matchAll(/\b(?:from|into|update|join)\s+(?:"public"\.)?"?([a-z_]+)"?/gi)) {
-    if (tables.has(name)) return { verb, table: name };
-  }
-  return { verb, table: undefined };
+  return [{ verb, table: tablesAfter(/\b(from|join)/, sql, tables)[0]?.table }];
 }
+
+const tablesAfter = (word: RegExp, sql: string, tables: ReadonlySet<string>): Act[] =>
+  [...sql.matchAll(new RegExp(`${word.source}\\s+(?:"public"\\.)?"?([a-z_]+)"?`, 'gi'))]
+    .map(([, verb = '', table]) => ({ verb: verb.toUpperCase(), table }))
+    .filter(({ table = '' }) => tables.has(table));
