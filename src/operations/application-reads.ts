@@ -86,9 +86,9 @@ export const applicationsByName = async (
       JSON.stringify(names),
     ]),
   );
-  return groupBy(rows, names, (row) => row.name).map(([row]) =>
-    row && mayReadApplication(actor, row.owners) ? row : null,
-  );
+  const readable = rows.filter(({ owners }) => mayReadApplication(actor, owners));
+  const byName = new Map(readable.map((row) => [row.name, row]));
+  return names.map((name) => byName.get(name) ?? null);
 };
 
 /** Whose these applications are; without those that are registered no more. */
