@@ -1,10 +1,17 @@
 import type { Application } from '../domain/application.ts';
 import type { Target } from '../domain/cluster.ts';
 import { mayReadApplication, type Owners } from '../domain/permissions.ts';
-import type { Actor } from '../domain/person.ts';
+import type { Actor, Person } from '../domain/person.ts';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Dependencies } from './dependencies.ts';
+import type { RedeployRequest } from './inputs.ts';
 import type { RowList } from './pages.ts';
+import {
+  type FrequencyLimits,
+  type RecentRedeploys,
+  recentRedeploysInSql,
+  recentRedeploysParams,
+} from './redeploy-frequency.ts';
 import { arrayOf, type Columns, execute, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
 import { reading } from './transaction.ts';
@@ -40,22 +47,22 @@ export type Registered = Pick<Application, 'owners' | 'manifest' | 'imageReposit
   now: Date;
 };
 
-/** Null where it is registered no more. `lock`: until the transaction ends nobody registers it differently. */
+/** With what the limits of this request go by. Null where it is registered no more. */
 export async function findRegistered(
   em: EntityManager,
-  name: string,
-  { lock = false }: { lock?: boolean } = {},
-): Promise<Registered | null> {
-  // What stood in the tables before whoever held the lock had finished must not be read.
-  if (lock) await execute(em, 'select from application where name = ? for update', [name]);
-  const [row] = await execute<Registered>(
+  limits: FrequencyLimits,
+  person: Person,
+  request: Pick<RedeployRequest, 'applicationName' | 'rollbackTo'>,
+): Promise<(Registered & RecentRedeploys) | null> {
+  const [row] = await execute<Registered & RecentRedeploys>(
     em,
     `select owners, manifest, image_repositories as "imageRepositories", clock_timestamp()::timestamptz(3) as now,
        (select coalesce(jsonb_agg(jsonb_build_object('cluster', cluster, 'clusterUid', cluster_uid, 'namespace', namespace,
           'deploymentName', deployment_name) order by position), '[]')
-        from application_target t where t.application_id = a.id) as targets
+        from application_target t where t.application_id = a.id) as targets,
+       ${recentRedeploysInSql}
      from application a where name = ?`,
-    [name],
+    [...recentRedeploysParams(limits, person, request), request.applicationName],
   );
   return row ? { ...row, now: new Date(row.now) } : null;
 }

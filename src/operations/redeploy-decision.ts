@@ -23,8 +23,8 @@ export async function decideRedeploy(
   const { applicationName: name } = request;
   const grant = await requireToken(deps, actor, name);
   const registered = await reading(deps, async (em) => {
-    const registered = requireMayRedeploy(actor, name, await findRegistered(em, name));
-    await requireFrequencyAllows(em, deps.limits, actor, request, registered.now);
+    const registered = requireMayRedeploy(actor, name, await findRegistered(em, deps.limits, actor, request));
+    requireFrequencyAllows(deps.limits, actor, request, registered, registered.now);
     return registered;
   });
   const found = await findTarget(deps, request, grant, registered);

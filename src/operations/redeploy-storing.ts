@@ -18,7 +18,7 @@ import { type FoundTarget, requireManifestAsApproved, requireTargetAsApproved } 
 import { leaseSeconds } from './rollout-leases.ts';
 import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
 import { addRow, lockRow, storeRows } from './stored-rows.ts';
-import { lockPerson, lockTicket } from './ticket-locks.ts';
+import { lockPersonAndApplication, lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { spendToken } from './token-spending.ts';
 import { inTransaction } from './transaction.ts';
@@ -37,11 +37,11 @@ export async function storeOperation(
   const { applicationName: name } = request;
   return inTransaction(deps, async (em) => {
     // Asked and counted again under these locks, so that the limits are exact however many ask at once.
-    await lockPerson(em, actor);
-    const application = requireMayRedeploy(actor, name, await findRegistered(em, name, { lock: true }));
+    await lockPersonAndApplication(em, actor, name);
+    const application = requireMayRedeploy(actor, name, await findRegistered(em, deps.limits, actor, request));
     requireTargetAsApproved(found.target, application);
     if (!found.deployment) requireManifestAsApproved(grant.manifest, application.manifest);
-    await requireFrequencyAllows(em, deps.limits, actor, request, application.now);
+    requireFrequencyAllows(deps.limits, actor, request, application, application.now);
     const { ticket } = await lockTicket(em, { id: grant.ticketId });
     if (ticket.status === 'APPROVED') throw new RedeployError('UNAVAILABLE', 'the token is being issued; try again');
     const now = await spendToken(deps, em, actor, grant);

@@ -4,11 +4,11 @@ import type { DeploymentSnapshot } from '../domain/cluster.ts';
 import { Operation, OperationEvent } from '../domain/operation.ts';
 import { firstState, type RolloutEvent, type RolloutState } from '../domain/rollout.ts';
 import { notObserved, type Verdict } from '../domain/rollout-verdict.ts';
+import { Ticket } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { execute } from './rows.ts';
-import { appendRow, lockRow } from './stored-rows.ts';
-import { lockTicket } from './ticket-locks.ts';
+import { appendRow, lockRowsInTurn } from './stored-rows.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -82,11 +82,14 @@ export const renewPrecondition = (
  */
 async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Recorded> {
   const { operation, state, event } = await inTransaction(deps, async (em) => {
-    const { ticket, now } = await lockTicket(em, { id: lease.ticketId });
-    const { operationId: id, fence } = lease;
-    const locked = await lockRow(em, Operation, 'id = ? and fence = ?', [id, fence]);
-    if (!locked) throw new LeaseLost(`operation ${lease.operationId} is followed by another process`);
-    const operation = locked.entity;
+    const { operationId: id, ticketId, fence } = lease;
+    const locked = await lockRowsInTurn(
+      em,
+      [Ticket, 'id = ?', [ticketId]],
+      [Operation, 'id = ? and fence = ?', [id, fence]],
+    );
+    if (!locked) throw new LeaseLost(`operation ${id} is followed by another process`);
+    const { first: ticket, second: operation, now } = locked;
     const { facts, state } = await change(operation, now, em);
     const { id: operationId, applicationName, cluster, namespace } = operation;
     recordFacts(em, ticket, operation, now, { operationId, applicationName, cluster, namespace }, facts);

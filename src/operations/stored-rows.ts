@@ -37,12 +37,50 @@ export async function lockRow<E extends object>(
   const shape = shapeOf(em, entity);
   const locked = await lock(em, shape, ...locking);
   if (!locked) return null;
-  const { row, now } = locked;
-  const known = rowsOf(em).known.get(keyOf(shape, row));
-  const fields = known?.fields ?? dress(shape, ({ column, read }) => (row[column] == null ? null : read(row[column])));
-  if (!known) know(em, { shape, fields });
-  return { entity: fields as E, now };
+  return { entity: entityOf(em, shape, locked.row) as E, now: locked.now };
 }
+
+type Which<E extends object> = [entity: EntityClass<E>, where: string, params: readonly unknown[]];
+
+/** Two rows by one statement, the second not before the first. Null where either is not there. */
+export async function lockRowsInTurn<First extends object, Second extends object>(
+  em: EntityManager,
+  [first, whereFirst, paramsFirst]: Which<First>,
+  [second, whereSecond, paramsSecond]: Which<Second>,
+): Promise<{ first: First; second: Second; now: Date } | null> {
+  const shapes = [shapeOf(em, first), shapeOf(em, second)] as const;
+  const [one, other] = shapes;
+  const named = shapes.flatMap(({ columns }, at) =>
+    columns.map(({ column }) => `it_${at}.${column} as ${column}_${at}`),
+  );
+  // Asked before the second row is looked for; the clock, when both are locked.
+  const isFirstLocked = '(select count(*) from it_0) = 1';
+  const [found] = await execute<Fields & { locked_at: string }>(
+    em,
+    `with it_0 as materialized (select ${namesOf(one)} from ${one.table} where ${whereFirst} for update),
+     it_1 as materialized (select ${namesOf(other)} from ${other.table} where ${isFirstLocked} and ${whereSecond} for update)
+     select ${named.join(', ')}, clock_timestamp()::timestamptz(3) as locked_at from it_0 cross join it_1`,
+    [...paramsFirst, ...paramsSecond],
+  );
+  if (!found) return null;
+  const rows = shapes.map(({ columns }, at) =>
+    Object.fromEntries(columns.map(({ column }) => [column, found[`${column}_${at}`]])),
+  );
+  const entities = shapes.map((shape, at) => entityOf(em, shape, rows[at]!));
+  return { first: entities[0] as First, second: entities[1] as Second, now: new Date(found.locked_at) };
+}
+
+/** The one that the transaction knows already, or the row as it came. */
+function entityOf(em: EntityManager, shape: Shape, row: Fields): Fields {
+  const known = rowsOf(em).known.get(keyOf(shape, row));
+  if (known) return known.fields;
+  const fields = dress(shape, ({ column, read }) => (row[column] == null ? null : read(row[column])));
+  know(em, { shape, fields });
+  return fields;
+}
+
+/** Named one by one: what a migration adds meanwhile does not change what the prepared statement answers. */
+const namesOf = ({ columns }: Shape): string => columns.map(({ column }) => column).join(', ');
 
 /** The same as MikroORM's entity, for whoever goes on from it to others. */
 export async function lockEntity<E extends object>(
@@ -56,15 +94,13 @@ export async function lockEntity<E extends object>(
 
 async function lock(
   em: EntityManager,
-  { table, columns }: Shape,
+  shape: Shape,
   ...[where, params, strength = 'for update']: Locking
 ): Promise<{ row: Fields; now: Date } | null> {
-  // Named one by one: what a migration adds meanwhile does not change what the prepared statement answers.
-  const names = columns.map(({ column }) => column).join(', ');
   // The clock is read outside: where the row is selected it is not locked yet.
   const [found] = await execute<{ locked_at: string }>(
     em,
-    `with it as materialized (select ${names} from ${table} where ${where} ${strength})
+    `with it as materialized (select ${namesOf(shape)} from ${shape.table} where ${where} ${strength})
      select it.*, clock_timestamp()::timestamptz(3) as locked_at from it`,
     params,
   );

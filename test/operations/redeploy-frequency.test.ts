@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RedeployType } from '../../src/domain/operation.ts';
-import { requireFrequencyAllows } from '../../src/operations/redeploy-frequency.ts';
+import {
+  type RecentRedeploys,
+  recentRedeploysInSql,
+  recentRedeploysParams,
+  requireFrequencyAllows,
+} from '../../src/operations/redeploy-frequency.ts';
+import { execute } from '../../src/operations/rows.ts';
 import { databaseNow, reading } from '../../src/operations/transaction.ts';
 import { alice, openTestWorld, person, type Replica, type TestWorld } from '../support/desk.ts';
 import { newOperation } from '../support/entities.ts';
@@ -40,7 +46,12 @@ async function started(seconds: number, { of = 'web', by = alice, type = 'RESTAR
   await em.flush();
 }
 const ask = (of = 'web', rollbackTo: { revision: number | null } | null = null, by = alice) =>
-  reading(replica.desk, (em) => requireFrequencyAllows(em, limits, by, { applicationName: of, rollbackTo }, now));
+  reading(replica.desk, async (em) => {
+    const request = { applicationName: of, rollbackTo };
+    const text = `select ${recentRedeploysInSql}`;
+    const [recent] = await execute<RecentRedeploys>(em, text, recentRedeploysParams(limits, by, request));
+    requireFrequencyAllows(limits, by, request, recent!, now);
+  });
 const secondsToWait = async (of?: string, rollbackTo?: { revision: null } | null, by?: typeof alice) => {
   const refusal = await refusalOf(ask(of, rollbackTo, by));
   expect(refusal.code).toBe('TOO_MANY_REQUESTS');

@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Operation } from '../../src/domain/operation.ts';
 import type { RolloutState } from '../../src/domain/rollout.ts';
@@ -6,11 +7,12 @@ import { recordFacts } from '../../src/operations/audit.ts';
 import type { Desk } from '../../src/operations/dependencies.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { storeEvent } from '../../src/operations/rollout-writes.ts';
-import { lockEntity, lockRow, storeRows } from '../../src/operations/stored-rows.ts';
+import { lockEntity, lockRow, lockRowsInTurn, storeRows } from '../../src/operations/stored-rows.ts';
 import { lockTicket } from '../../src/operations/ticket-locks.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import { chainOf, faultsInChain } from '../support/audit-chain.ts';
 import { alice, authorizedTicket, deployApplication, openTestWorld, type TestWorld } from '../support/desk.ts';
+import { until } from '../support/wait.ts';
 
 let world: TestWorld;
 let desk: Desk;
@@ -75,6 +77,31 @@ describe('a locked row', () => {
       expect(one.ticket).toBe(other.ticket);
       expect(one.locked).toBe(other.locked);
     });
+  });
+
+  test('waits for the one before it, and is not locked where that one is not free', async () => {
+    const both = (em: EntityManager) =>
+      lockRowsInTurn(em, [Ticket, 'id = ?', [operation.ticket.id]], [Operation, 'id = ?', [operation.id]]);
+    const isFree = async () => {
+      const rows = await world.sql('select from operation where id = ? for update skip locked', [operation.id]);
+      return rows.length === 1;
+    };
+    const lockBothAndLook = () => inTransaction(desk, async (em) => [await both(em), await isFree()] as const);
+    const waiting = await inTransaction(desk, async (em) => {
+      await lockTicket(em, { id: operation.ticket.id });
+      const second = lockBothAndLook();
+      await until('the other waits', async () => {
+        const [row] = await world.sql<{ waiting: number }>(
+          'select count(*)::int as waiting from pg_locks where not granted',
+        );
+        return row!.waiting > 0;
+      });
+      expect(await isFree()).toBe(true);
+      return { second };
+    });
+    const [locked, free] = await waiting.second;
+    expect(free).toBe(false);
+    expect(locked).toMatchObject({ first: { id: operation.ticket.id }, second: { id: operation.id } });
   });
 
   test('that was only looked at is not written', async () => {
