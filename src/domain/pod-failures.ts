@@ -34,8 +34,12 @@ function containerFailure(container: ContainerSnapshot): Omit<Finding, 'pod'> | 
   return null;
 }
 
-/** What the container left as its termination message, or why it could not be started. */
-const lastWords = (message: string): string => (message.trim() === '' ? '' : `: ${message.trim().slice(0, 300)}`);
+/**
+ * What the container left as its termination message, or why it could not be started. Well-formed also where it is cut
+ * within a character: PostgreSQL stores no half of one.
+ */
+const lastWords = (message: string): string =>
+  message.trim() === '' ? '' : `: ${message.trim().slice(0, 300).toWellFormed()}`;
 
 /** What is wrong with a pod: at most one finding per container, and what it was warned of. */
 export function podFailures(pod: PodSnapshot, warnings: readonly PodWarning[]): Finding[] {

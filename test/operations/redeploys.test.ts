@@ -115,7 +115,18 @@ describe('the ticket', () => {
   });
 });
 
-test('what a container wrote into its termination message cannot keep an operation from its end', async () => {
+test.each([
+  [
+    'has a NUL in it',
+    { waiting: { reason: 'CreateContainerConfigError', message: 'key "a\0b" is missing' } },
+    'key "ab" is missing',
+  ],
+  [
+    'is cut within a character',
+    { terminated: { reason: 'Error', exitCode: 1, message: `${'x'.repeat(299)}😀` } },
+    `terminated (Error, exit code 1: ${'x'.repeat(299)}\uFFFD)`,
+  ],
+])('what a container says cannot keep an operation from its end: it %s', async (_, state, told) => {
   const { name, namespace, ticketNo } = await deployed('web:unready');
   const operation = await start({ name });
   const pod = await until('a new pod runs', async () => {
@@ -126,15 +137,14 @@ test('what a container wrote into its termination message cannot keep an operati
         status?.containerStatuses?.[0]?.state?.running,
     );
   });
-  const waiting = { reason: 'CreateContainerConfigError', message: 'key "a\0b" is missing' };
-  for (const status of pod.status!.containerStatuses!) status.state = { waiting };
+  for (const status of pod.status!.containerStatuses!) status.state = state;
   delete pod.metadata!.resourceVersion; // whatever the kubelet wrote last
   await world.cluster.api.core.replaceNamespacedPodStatus({ namespace, name: pod.metadata!.name!, body: pod });
   await until('it is told', async () => {
     const [row] = await world.sql<{ failures: { message: string }[] }>('select failures from operation where id = ?', [
       operation.id,
     ]);
-    return row!.failures.some(({ message }) => message === 'key "ab" is missing');
+    return row!.failures.some(({ message }) => message === told);
   });
   await world.cluster.api.apps.deleteNamespacedDeployment({ namespace, name });
   await untilEnded(replica.desk, operation);
