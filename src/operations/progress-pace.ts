@@ -1,6 +1,11 @@
 const windowMs = 1_000;
+/** What Kubernetes' controllers make of one change comes within less, as a rule. */
+const gatherMs = 100;
 
-/** At most two progress events a second: each at once, as long as fewer than two were told within the last one. */
+/**
+ * At most two progress events a second. The first tells at once that something moves: a pod is ready, say. The second
+ * one waits a moment for all that follows from it, so that it need not wait for the next second.
+ */
 export class ProgressPace {
   private last = -Infinity;
   private lastButOne = -Infinity;
@@ -13,6 +18,6 @@ export class ProgressPace {
 
   /** How many ms are left until the next one is due. */
   pauseAt(now: number): number {
-    return this.lastButOne + windowMs - now;
+    return Math.max(this.last + gatherMs, this.lastButOne + windowMs) - now;
   }
 }
