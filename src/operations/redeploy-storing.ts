@@ -18,7 +18,7 @@ import { type FoundTarget, requireManifestAsApproved, requireTargetAsApproved } 
 import { leaseSeconds } from './rollout-leases.ts';
 import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
 import { addRow, lockRow, storeRows } from './stored-rows.ts';
-import { lockPersonAndApplication, lockTicket } from './ticket-locks.ts';
+import { lockApplication, lockPerson, lockTicket } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { spendToken } from './token-spending.ts';
 import { inTransaction } from './transaction.ts';
@@ -37,7 +37,8 @@ export async function storeOperation(
   const { applicationName: name } = request;
   return inTransaction(deps, async (em) => {
     // Asked and counted again under these locks, so that the limits are exact however many ask at once.
-    await lockPersonAndApplication(em, actor, name);
+    await lockPerson(em, actor);
+    await lockApplication(em, name);
     const application = requireMayRedeploy(actor, name, await findRegistered(em, deps.limits, actor, request));
     requireTargetAsApproved(found.target, application);
     if (!found.deployment) requireManifestAsApproved(grant.manifest, application.manifest);

@@ -4,6 +4,7 @@ import {
   type EntityDictionary,
   type EntityManager,
   ReferenceKind,
+  type RequiredEntityData,
 } from '@mikro-orm/postgresql';
 import { execute } from './rows.ts';
 
@@ -119,7 +120,7 @@ export async function storingRows<T>(em: EntityManager, work: () => Promise<T>):
 }
 
 /** A new row; what becomes of it until the end of the transaction is stored as well. */
-export function addRow<E extends object>(em: EntityManager, entity: EntityClass<E>, given: Partial<E>): E {
+export function addRow<E extends object>(em: EntityManager, entity: EntityClass<E>, given: RequiredEntityData<E>): E {
   const shape = shapeOf(em, entity);
   const fields = dress(shape, ({ name }) => (given as Fields)[name] ?? null);
   rowsOf(em).added.push({ shape, fields });
@@ -154,7 +155,7 @@ export async function storeRows(em: EntityManager): Promise<void> {
   for (const row of [...known.values(), ...added.splice(0)]) know(em, row);
 }
 
-type Part = { text: string; rows: Fields[] };
+type Part = { text: string; rows: Fields | Fields[] };
 
 /** All of the same columns: what the first one does not have is left to PostgreSQL. */
 function insertion({ table, columns }: Shape, rows: readonly Fields[]): Part {
@@ -170,8 +171,8 @@ function changeOf({ shape: { table, columns }, fields, stored }: Known): Part[] 
   const changed = columns.filter(({ name }) => !isSame(fields[name], stored[name]));
   if (changed.length === 0) return [];
   const values = changed.map(({ column }) => `${column} = new.${column}`).join(', ');
-  const text = `update ${table} it set ${values} from json_populate_recordset(null::${table}, ?::json) new where it.id = new.id`;
-  return [{ text, rows: [{ ...toColumns(fields, changed), id: fields['id'] }] }];
+  const text = `update ${table} it set ${values} from json_populate_record(null::${table}, ?::json) new where it.id = new.id`;
+  return [{ text, rows: { ...toColumns(fields, changed), id: fields['id'] } }];
 }
 
 const isSame = (one: unknown, other: unknown): boolean =>

@@ -13,22 +13,16 @@ import { lockEntity, lockRow } from './stored-rows.ts';
 /** Names this advisory lock among PostgreSQL's. */
 const personLocks = 0x6372_6174;
 
+/** What one person does at the same moment in several replicas is done one after the other, until the transaction ends. */
+export const lockPerson = (em: EntityManager, { issuer, subject }: Omit<Person, 'username'>): Promise<unknown> =>
+  execute(em, 'select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
+
 /**
- * Until the transaction ends, what one person does at the same moment in several replicas is done one after the other,
- * and nobody registers the application differently. What stands in the tables is to be read by a later statement: this
- * one would not see what whoever held the locks has done.
+ * Until the transaction ends nobody registers the application differently. A statement of its own, after the person's
+ * lock and before anything is read: it would not see what whoever held a lock that it waited for has done.
  */
-export const lockPersonAndApplication = (
-  em: EntityManager,
-  { issuer, subject }: Omit<Person, 'username'>,
-  applicationName: string,
-): Promise<unknown> =>
-  execute(
-    em,
-    `with person as materialized (select pg_advisory_xact_lock(?, hashtext(?)))
-     select from person cross join application where name = ? for update of application`,
-    [personLocks, JSON.stringify([issuer, subject]), applicationName],
-  );
+export const lockApplication = (em: EntityManager, name: string): Promise<unknown> =>
+  execute(em, 'select from application where name = ? for update', [name]);
 
 /**
  * The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it.

@@ -114,7 +114,8 @@ async function reachingDatabase<T>(
 const isNulInText = (error: unknown): boolean =>
   error instanceof DriverException &&
   ((error.code === '08P01' && error.message.endsWith('invalid message format')) ||
-    (error.code === '22021' && error.message.endsWith('0x00')));
+    (error.code === '22021' && error.message.endsWith('0x00')) ||
+    error.code === '22P05'); // in JSON
 
 const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|53300|57P0|25P03|55P03)/;
 

@@ -79,6 +79,14 @@ describe('a locked row', () => {
     });
   });
 
+  const untilOneWaits = () =>
+    until('the other waits', async () => {
+      const [row] = await world.sql<{ waiting: number }>(
+        'select count(*)::int as waiting from pg_locks where not granted',
+      );
+      return row!.waiting > 0;
+    });
+
   test('waits for the one before it, and is not locked where that one is not free', async () => {
     const both = (em: EntityManager) =>
       lockRowsInTurn(em, [Ticket, 'id = ?', [operation.ticket.id]], [Operation, 'id = ?', [operation.id]]);
@@ -90,18 +98,31 @@ describe('a locked row', () => {
     const waiting = await inTransaction(desk, async (em) => {
       await lockTicket(em, { id: operation.ticket.id });
       const second = lockBothAndLook();
-      await until('the other waits', async () => {
-        const [row] = await world.sql<{ waiting: number }>(
-          'select count(*)::int as waiting from pg_locks where not granted',
-        );
-        return row!.waiting > 0;
-      });
+      await untilOneWaits();
       expect(await isFree()).toBe(true);
       return { second };
     });
     const [locked, free] = await waiting.second;
     expect(free).toBe(false);
     expect(locked).toMatchObject({ first: { id: operation.ticket.id }, second: { id: operation.id } });
+  });
+
+  test.each([0, 1])('is as whoever held the locks before left it, the fence raised by %i', async (raised) => {
+    const { id, fence } = operation;
+    const waiting = await inTransaction(desk, async (em) => {
+      const { ticket, locked } = await lockBoth(em);
+      const second = inTransaction(desk, (em) =>
+        lockRowsInTurn(em, [Ticket, 'id = ?', [operation.ticket.id]], [Operation, 'id = ? and fence = ?', [id, fence]]),
+      );
+      await untilOneWaits();
+      ticket.summary = locked.reason = `left ${raised}`;
+      locked.fence += raised;
+      return { second };
+    });
+    const found = await waiting.second;
+    const left = found && [found.first.summary, found.second.reason];
+    expect(left).toEqual(raised === 0 ? ['left 0', 'left 0'] : null);
+    await world.sql('update operation set fence = ? where id = ?', [fence, id]);
   });
 
   test('that was only looked at is not written', async () => {

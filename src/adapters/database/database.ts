@@ -34,7 +34,7 @@ export const entities = [
 
 /**
  * The one place that knows the driver. Connects lazily: a database that is away refuses requests, not the start.
- * A statement that hears nothing for `silenceMs` has lost its connection; more than any statement waits for a lock.
+ * A statement that hears nothing for `silenceMs` has lost its connection; longer than one waits for a row's lock.
  */
 export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tracing: Tracing | null = null): MikroORM {
   const opened: { pool?: Pool } = {};
