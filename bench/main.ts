@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   options: { compare: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false } },
 });
 /** Of the fifteen minutes that a whole run may take; in what is left the benchmarks are prepared. */
-const secondsOfRounds = 8 * 60;
+const secondsOfRounds = 7 * 60;
 const say = (...lines: string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
 
 const wanted = positionals.filter((name) => !name.endsWith('.json'));

@@ -28,8 +28,8 @@ const benchmark: Benchmark<TicketsSetting> = {
     { figure: 'cpu', of: 'any document', against: 'PostGraphile', atMost: 1.6 },
   ],
   prepare: prepareTickets,
-  // What Node compiles while it runs is only all there after a thousand pages, on every side.
-  warmUps: 12,
+  // What Node compiles while it runs is only mostly there after some hundred pages, on every side.
+  warmUps: 8,
   sides: {
     // Of the documents that the service knows; its clients name it.
     product: async (setting) => openPageServer(setting, { extensions }, await startProduct(setting.world)),
