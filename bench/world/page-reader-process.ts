@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import type { ReaderOrder, Reading } from './page-reader.ts';
 
-/** Asks over kept connections, each of which waits for an answer before it asks again. */
+/** Asks over connections that it keeps for a round, each of which waits for an answer before it asks again. */
 const connections = 4;
 const agent = new Agent({ keepAlive: true, maxSockets: connections });
 let reading: Reading;
@@ -41,6 +41,7 @@ async function carryOut(order: ReaderOrder): Promise<string> {
     }
   };
   await Promise.all(Array.from({ length: connections }, one));
+  agent.destroy(); // between rounds a server may close what it kept at the very moment that it is asked again
   return last;
 }
 
