@@ -31,8 +31,8 @@ const deployed = async (image = 'web:v1'): Promise<Placed> => {
   await authorizedTicket(replica.desk, placed.name);
   return placed;
 };
-const start = ({ name }: Placed, more: Partial<RedeployInput> = {}) =>
-  redeploy(replica.desk, alice, { applicationName: name, reason: 'it leaks', ...more });
+const start = ({ name }: Placed, more: Partial<RedeployInput> = {}, { desk }: Replica = replica) =>
+  redeploy(desk, alice, { applicationName: name, reason: 'it leaks', ...more });
 const eventsOn = async ({ name, namespace }: Placed) => {
   const { items } = await world.cluster.api.core.listNamespacedEvent({ namespace });
   return items
@@ -44,7 +44,7 @@ const eventsOn = async ({ name, namespace }: Placed) => {
 test('start and verdict stand on the Deployment as one Event each, however many replicas write them how often', async () => {
   const other = await world.openReplica();
   const placed = await deployed();
-  const operation = await start(placed);
+  const operation = await start(placed, {}, other); // which waits as long as it takes
   const announcers = [replica, other].map(({ desk }) => ({ desk, announce: rolloutAnnouncer() }));
   const announceAll = () => Promise.all(announcers.map(({ desk, announce }) => announce(desk)));
   await announceAll();
