@@ -40,9 +40,9 @@ export function recentRedeploysParams(
 type Frequented = Pick<RedeployRequest, 'applicationName' | 'rollbackTo'>;
 
 /**
- * Counts the redeploys of this application, and of this person, in PostgreSQL. Throws TOO_MANY_REQUESTS with the seconds
- * after which every limit lets it through. The way back from a redeploy that failed, or that is not coming up, is open
- * at once. Exact under the locks of the person and the application.
+ * Throws TOO_MANY_REQUESTS, with the seconds after which every limit lets it through, where this application was
+ * redeployed, or this person redeployed, as often as is allowed. The way back from a redeploy that failed, or that is not
+ * coming up, is open at once. Exact under the locks of the person and the application.
  */
 export function requireFrequencyAllows(
   limits: FrequencyLimits,
