@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RolloutWatch, watchRollout } from '../support/rollout-watch.ts';
 import { openTestServices, type TestServices } from '../support/service.ts';
 import { redeploy, Story } from '../support/story.ts';
+import { until } from '../support/wait.ts';
 
 // What clients are told of rollouts that cannot succeed, on a real control plane and on the simulated cluster alike.
 
@@ -56,13 +57,16 @@ test('is refused before anything happens: paused, missing, another strategy, or 
     code: 'CONFLICT',
     message: expect.stringMatching(/ of alice is unfinished on /),
   });
-  const { items } = await services.cluster.api.apps.listNamespacedReplicaSet({ namespace: stuck.namespace });
+  const { apps } = services.cluster.api;
+  const { namespace, deploymentName: name } = stuck;
+  await until('the controller has seen every change', async () => {
+    const { metadata, status } = await apps.readNamespacedDeployment({ namespace, name });
+    return status?.observedGeneration === metadata!.generation;
+  });
+  const { items } = await apps.listNamespacedReplicaSet({ namespace });
   expect(items).toHaveLength(2); // the first one and that of the one redeploy
   const one = watch(id);
-  await services.cluster.api.apps.deleteNamespacedDeployment({
-    namespace: stuck.namespace,
-    name: stuck.deploymentName,
-  });
+  await apps.deleteNamespacedDeployment({ namespace, name });
   expect(await one.ended).toEqual({ completed: true });
   expect(one.events.at(-1)).toMatchObject({ status: 'FAILED', message: 'object has been deleted' });
 });
