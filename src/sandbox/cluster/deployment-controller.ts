@@ -2,7 +2,7 @@ import * as arithmetic from './deployment-arithmetic.ts';
 import { DeploymentRevisions, allOf } from './deployment-revisions.ts';
 import * as progress from './deployment-status.ts';
 import type { Record } from './event-recorder.ts';
-import { type Deployment, type DeploymentStatus, type ReplicaSet, controllerOf } from './objects.ts';
+import type { Deployment, DeploymentStatus, ReplicaSet } from './objects.ts';
 import type { Registry } from './registry.ts';
 import * as history from './replica-set-history.ts';
 import { ReplicaSetSizes, isActive } from './replica-set-sizes.ts';
@@ -99,12 +99,10 @@ export class DeploymentController {
   /** Terminating pods still run: with Recreate the new ones wait for them. */
   #hasOldPods(newReplicaSet: ReplicaSet | undefined, old: ReplicaSet[]): boolean {
     if (arithmetic.actualReplicas(old) > 0) return true;
-    const uids = new Set(old.map(({ metadata }) => metadata.uid));
-    if (newReplicaSet !== undefined) uids.delete(newReplicaSet.metadata.uid);
-    return this.#store
-      .list('pods', old[0]?.metadata.namespace)
-      .filter(({ status }) => status.phase !== 'Failed' && status.phase !== 'Succeeded')
-      .some((pod) => uids.has(controllerOf(pod)?.uid ?? ''));
+    return old
+      .filter(({ metadata }) => metadata.uid !== newReplicaSet?.metadata.uid)
+      .flatMap(({ metadata }) => this.#store.controlledBy('pods', metadata.uid))
+      .some(({ status }) => status.phase !== 'Failed' && status.phase !== 'Succeeded');
   }
 
   #syncScale(deployment: Deployment): void {

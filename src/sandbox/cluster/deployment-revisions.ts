@@ -3,7 +3,7 @@ import { newReplicaSetReplicas } from './deployment-arithmetic.ts';
 import { condition, conditionOf, hasProgressDeadline, withCondition } from './deployment-status.ts';
 import type { Record } from './event-recorder.ts';
 import type { JsonObject } from './json.ts';
-import { type Condition, type Deployment, type ReplicaSet, controllerOf } from './objects.ts';
+import type { Condition, Deployment, ReplicaSet } from './objects.ts';
 import { Refusal } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import * as history from './replica-set-history.ts';
@@ -32,9 +32,7 @@ export class DeploymentRevisions {
   }
 
   owned(deployment: Deployment): Owned {
-    const owned = this.#store
-      .list('replicasets', deployment.metadata.namespace)
-      .filter((replicaSet) => controllerOf(replicaSet)?.uid === deployment.metadata.uid);
+    const owned = this.#store.controlledBy('replicasets', deployment.metadata.uid);
     const newReplicaSet = history.findNewReplicaSet(deployment, owned);
     return { newReplicaSet, old: owned.filter((replicaSet) => replicaSet !== newReplicaSet) };
   }

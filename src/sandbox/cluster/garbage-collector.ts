@@ -41,12 +41,7 @@ export class GarbageCollector {
     if (owner?.kind === 'Namespace') this.#emptyNamespace(owner);
     if (owner !== undefined && owner.metadata.deletionTimestamp === undefined) return;
     const finalizers = owner?.metadata.finalizers ?? [];
-    const dependents = owned.flatMap((name) =>
-      this.#store
-        .list(name)
-        .filter(({ metadata }) => metadata.ownerReferences?.some((reference) => reference.uid === uid))
-        .map((object) => ({ name, object })),
-    );
+    const dependents = owned.flatMap((name) => this.#store.ownedBy(name, uid).map((object) => ({ name, object })));
     for (const { name, object } of dependents) {
       if (finalizers.includes(orphanDependents)) this.#orphan(name, object, uid);
       else if (object.metadata.deletionTimestamp === undefined) {
@@ -68,7 +63,7 @@ export class GarbageCollector {
 
   #find(uid: string): KubernetesObject | undefined {
     for (const name of ['deployments', 'replicasets', 'pods', 'namespaces'] as const) {
-      const found = this.#store.list(name).find(({ metadata }) => metadata.uid === uid);
+      const found = this.#store.withUid(name, uid);
       if (found !== undefined) return found;
     }
     return undefined;

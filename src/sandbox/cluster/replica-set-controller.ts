@@ -1,7 +1,7 @@
 import { condition, conditionOf, withCondition } from './deployment-status.ts';
 import type { Record } from './event-recorder.ts';
 import type { JsonObject } from './json.ts';
-import { type Pod, type ReplicaSet, type ReplicaSetStatus, controllerOf } from './objects.ts';
+import type { Pod, ReplicaSet, ReplicaSetStatus } from './objects.ts';
 import { Refusal } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import { selects } from './selectors.ts';
@@ -46,13 +46,10 @@ export class ReplicaSetController {
     const [namespace = '', name = ''] = key.split('/');
     const replicaSet = this.#store.get('replicasets', namespace, name);
     if (replicaSet === undefined) return;
-    const pods = this.#store
-      .list('pods', namespace)
-      .filter((pod) => controllerOf(pod)?.uid === replicaSet.metadata.uid)
-      .filter(({ status, metadata }) => {
-        const isOver = status.phase === 'Succeeded' || status.phase === 'Failed';
-        return !isOver && metadata.deletionTimestamp === undefined;
-      });
+    const pods = this.#store.controlledBy('pods', replicaSet.metadata.uid).filter(({ status, metadata }) => {
+      const isOver = status.phase === 'Succeeded' || status.phase === 'Failed';
+      return !isOver && metadata.deletionTimestamp === undefined;
+    });
     const isLeaving = replicaSet.metadata.deletionTimestamp !== undefined;
     const refusal = isLeaving ? undefined : this.#adjust(replicaSet, pods);
     // The pods just created or ended are counted when their own events come back, as in Kubernetes.

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubernetesObject, Objects, ResourceName } from './objects.ts';
+import { controllerOf, type KubernetesObject, type Objects, type ResourceName } from './objects.ts';
 import { OrderedObjects } from './ordered-objects.ts';
 
 export type Change = {
@@ -70,6 +70,20 @@ export class Store {
   /** In the order of etcd's keys. */
   list<Name extends ResourceName>(resource: Name, namespace?: string): Objects[Name][] {
     return this.#of(resource).values(namespace === undefined ? '' : `${namespace}/`) as Objects[Name][];
+  }
+
+  withUid<Name extends ResourceName>(resource: Name, uid: string): Objects[Name] | undefined {
+    return this.#of(resource).withUid(uid) as Objects[Name] | undefined;
+  }
+
+  /** Those that name the object of this uid as an owner, in the order of etcd's keys. */
+  ownedBy<Name extends ResourceName>(resource: Name, uid: string): Objects[Name][] {
+    return this.#of(resource).ownedBy(uid) as Objects[Name][];
+  }
+
+  /** Those of them whose controller it is. */
+  controlledBy<Name extends ResourceName>(resource: Name, uid: string): Objects[Name][] {
+    return this.ownedBy(resource, uid).filter((object) => controllerOf(object)?.uid === uid);
   }
 
   /** Adds or replaces, and answers with what is stored now. Nothing happens, no version is used, where nothing differs. */
