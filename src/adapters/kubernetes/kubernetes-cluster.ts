@@ -2,11 +2,11 @@ import type {
   CoreV1Event,
   KubeConfig,
   V1Deployment,
+  V1Namespace,
   V1Pod,
   V1ReplicaSet,
   V1SelfSubjectAccessReview,
 } from '@kubernetes/client-node';
-import { setHeaderOptions } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { ClusterRefused } from '../../domain/cluster.ts';
 import type {
@@ -91,7 +91,7 @@ export class KubernetesCluster implements Cluster {
 
   async readDeployment(namespace: string, name: string): Promise<DeploymentReading | null> {
     this.#refuseUnwatched(namespace);
-    const path = `${appsPath(namespace)}/deployments/${encodeURIComponent(name)}`;
+    const path = deploymentPath(namespace, name);
     try {
       return readingOfDeployment((await this.#requests.getJson(path)) as V1Deployment);
     } catch (error) {
@@ -130,11 +130,9 @@ export class KubernetesCluster implements Cluster {
 
   async patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<DeploymentSnapshot> {
     this.#refuseUnwatched(namespace);
-    const patched = await this.#requests.apps.patchNamespacedDeployment(
-      { namespace, name, body: patch.body, fieldManager },
-      setHeaderOptions('Content-Type', patch.type),
-    );
-    return trimDeployment(patched).snapshot;
+    const path = deploymentPath(namespace, name);
+    const patched = await this.#requests.patchJson(path, { fieldManager }, patch.type, patch.body);
+    return trimDeployment(patched as V1Deployment).snapshot;
   }
 
   async createDeployment(namespace: string, deployment: object): Promise<DeploymentSnapshot> {
@@ -236,7 +234,7 @@ export class KubernetesCluster implements Cluster {
   }
 
   async #readIdentity(): Promise<string> {
-    const { metadata } = await this.#requests.core.readNamespace({ name: 'kube-system' });
+    const { metadata } = (await this.#requests.getJson(corePath('kube-system'))) as V1Namespace;
     if (!metadata?.uid) throw away(this.name, 'its namespace kube-system has no uid');
     return metadata.uid;
   }
@@ -266,6 +264,9 @@ export class KubernetesCluster implements Cluster {
     }
   }
 }
+
+const deploymentPath = (namespace: string, name: string) =>
+  `${appsPath(namespace)}/deployments/${encodeURIComponent(name)}`;
 
 type Watch = Pick<Reflector<object>, 'resource' | 'restarts' | 'outage'>;
 /** Of one resource, in all namespaces that are watched. */

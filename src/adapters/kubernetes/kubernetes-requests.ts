@@ -1,12 +1,4 @@
-import {
-  AppsV1Api,
-  CoreV1Api,
-  ResponseContext,
-  ServerConfiguration,
-  createConfiguration,
-  wrapHttpLibrary,
-} from '@kubernetes/client-node';
-import type { KubeConfig, RequestContext } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { request as send } from 'undici';
 import type { Dispatcher } from 'undici';
 import { inSpan } from '../../domain/tracing.ts';
@@ -31,8 +23,6 @@ type Outgoing = {
  * mean. Everything here throws ClusterAway, ClusterRefused or PatchConflict, or the signal's reason once it is aborted.
  */
 export class KubernetesRequests {
-  readonly apps: AppsV1Api;
-  readonly core: CoreV1Api;
   readonly #cluster: string;
   readonly #credentials: Credentials;
   readonly #milliseconds: number;
@@ -44,34 +34,58 @@ export class KubernetesRequests {
     this.#milliseconds = requestMilliseconds;
     this.#tracing = tracing;
     this.#credentials = new Credentials(kubeconfig, requestMilliseconds);
-    const configuration = createConfiguration({
-      baseServer: new ServerConfiguration(this.#credentials.server, {}),
-      httpApi: wrapHttpLibrary({ send: (request) => this.#sendTyped(request) }),
-    });
-    this.apps = new AppsV1Api(configuration);
-    this.core = new CoreV1Api(configuration);
   }
 
   async getJson(path: string, query: Record<string, string> = {}, signal?: AbortSignal): Promise<unknown> {
     return this.#readJson(await this.getText(path, query, signal));
   }
 
-  /** Without a signal the whole exchange has the time of one request. */
+  /** Without a signal the whole exchange, its credentials too, has the time of one request. */
   async getText(path: string, query: Record<string, string>, signal?: AbortSignal): Promise<string> {
-    const ends = signal ?? AbortSignal.timeout(this.#milliseconds);
-    const outgoing = this.#get(path, query, ends, this.#milliseconds);
+    const read = (ends: AbortSignal) => this.#readText(this.#get(path, query, ends, this.#milliseconds));
+    return signal ? read(signal) : this.#inTime(read);
+  }
+
+  /** Sends the object as it stands. */
+  postJson(path: string, query: Record<string, string>, object: object): Promise<unknown> {
+    return this.#sendJson('POST', path, query, 'application/json', object);
+  }
+
+  patchJson(path: string, query: Record<string, string>, type: string, patch: object): Promise<unknown> {
+    return this.#sendJson('PATCH', path, query, type, patch);
+  }
+
+  async #sendJson(
+    method: 'POST' | 'PATCH',
+    path: string,
+    query: Record<string, string>,
+    type: string,
+    object: object,
+  ): Promise<unknown> {
+    const text = this.#inTime((signal) =>
+      this.#readText({
+        ...this.#get(path, query, signal, this.#milliseconds),
+        method,
+        headers: { accept: 'application/json', 'content-type': type },
+        body: JSON.stringify(object),
+      }),
+    );
+    return this.#readJson(await text);
+  }
+
+  #readText(outgoing: Outgoing): Promise<string> {
     return this.#guard(async () => (await this.#exchange(outgoing)).body.text());
   }
 
-  /** Sends the object as it stands: the typed client would drop fields that it does not know. */
-  async postJson(path: string, query: Record<string, string>, object: object): Promise<unknown> {
-    const outgoing: Outgoing = {
-      ...this.#get(path, query, AbortSignal.timeout(this.#milliseconds), this.#milliseconds),
-      method: 'POST',
-      headers: { accept: 'application/json', 'content-type': 'application/json' },
-      body: JSON.stringify(object),
-    };
-    return this.#readJson(await this.#guard(async () => (await this.#exchange(outgoing)).body.text()));
+  /** Ended as soon as it is done: an AbortSignal.timeout would go off later, and make an error for nobody. */
+  async #inTime<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(new DOMException('no answer', 'TimeoutError')), this.#milliseconds);
+    try {
+      return await act(patience.signal);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** The bytes of a watch as they come. Ends when the API server ends it; leaving the loop closes the connection. */
@@ -114,29 +128,6 @@ export class KubernetesRequests {
   #get(path: string, query: Record<string, string>, signal: AbortSignal, silentMilliseconds: number): Outgoing {
     const url = `${this.#credentials.server}${path}?${new URLSearchParams(query).toString()}`;
     return { method: 'GET', url, headers: { accept: 'application/json' }, signal, silentMilliseconds };
-  }
-
-  /** Carries the typed client's requests. The whole exchange, its credentials too, is bound by one time-out. */
-  async #sendTyped(request: RequestContext): Promise<ResponseContext> {
-    const body = request.getBody();
-    const outgoing: Outgoing = {
-      method: request.getHttpMethod(),
-      url: request.getUrl(),
-      headers: request.getHeaders(),
-      body: typeof body === 'string' ? body : undefined,
-      signal: AbortSignal.timeout(this.#milliseconds),
-      silentMilliseconds: this.#milliseconds,
-    };
-    return this.#guard(async () => {
-      const response = await this.#exchange(outgoing);
-      const text = await response.body.text();
-      const headers = { 'content-type': String(response.headers['content-type'] ?? 'application/json') };
-      return new ResponseContext(response.statusCode, headers, {
-        text: () => Promise.resolve(text),
-        binary: () => Promise.resolve(Buffer.from(text)),
-        stream: () => null,
-      });
-    });
   }
 
   async #exchange(outgoing: Outgoing): Promise<Dispatcher.ResponseData> {
