@@ -20,7 +20,8 @@ import { GraphqlMeasures } from './graphql-measures.ts';
 import { answerHealth, type Health } from './health.ts';
 import { OpenConnections } from './open-connections.ts';
 import type { Desk } from '../operations/dependencies.ts';
-import { pathOf } from '../rest/requests.ts';
+import { HttpRefusal } from '../rest/problems.ts';
+import { pathOf, readBytes } from '../rest/requests.ts';
 import { isForRest, restApi } from '../rest/rest-api.ts';
 import { logConnection, logRequest, type SignInOf, signInOf } from './request-log.ts';
 import { answerInSpan, GraphqlSpans } from './request-spans.ts';
@@ -77,7 +78,8 @@ export function createApp(
     multipart: false,
     cors: false,
     logging: false,
-    maxRequestBodySize: longestMessageBytes,
+    // Its own limit leads each body through a transform of web streams, at the cost of all else that is done for it.
+    maxRequestBodySize: false,
     maskedErrors: { maskError: mask },
     plugins: [
       signInFirst(signIn, signIns),
@@ -160,16 +162,20 @@ const isAddressable = ({ headers: { host = 'localhost' }, url = '' }: IncomingMe
 /** Before anything is parsed: an answer about a document would tell strangers about the schema. */
 function signInFirst(signIn: SignInOf, signIns: WeakMap<Request, SignIn>): Plugin<object, ServerContext> {
   return {
-    async onRequestParse({ request, serverContext, requestParser, setRequestParser }) {
-      signIns.set(request, await signIn(serverContext.req));
+    async onRequestParse({ request, serverContext: { req }, requestParser, setRequestParser, fetchAPI }) {
+      signIns.set(request, await signIn(req));
       // A form is what foreign sites can have a browser send without asking first.
       const isJson = /^application\/(graphql\+)?json *(;|,|$)/.test(request.headers.get('content-type') ?? '');
       if (request.method === 'POST' && !isJson) throw unreadable('send application/json', 415);
       if (!requestParser) return;
       setRequestParser(async (read) => {
         try {
-          return await requestParser(read);
+          if (read.method !== 'POST') return await requestParser(read);
+          const { url, method, headers, signal } = read;
+          const body = (await readBytes(req, longestMessageBytes)).toString();
+          return await requestParser(new fetchAPI.Request(url, { method, headers, signal, body }));
         } catch (error) {
+          if (error instanceof HttpRefusal) throw unreadable(error.message, error.status);
           const isForClients = error instanceof GraphQLError && error.extensions['originalError'] === undefined;
           throw isForClients ? error : unreadable('the request is not JSON', 400);
         }

@@ -73,7 +73,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   const { 'content-type': type, 'content-encoding': encoding = 'identity' } = request.headers;
   const isJson = /^application\/json *(;|$)/i.test(type ?? '');
   if ((type !== undefined && !isJson) || encoding !== 'identity') throw unsupported();
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, longestBodyBytes);
   if (bytes.length === 0) return {};
   if (type === undefined) throw unsupported();
   try {
@@ -83,15 +83,15 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length']) > longestBodyBytes) throw tooLarge();
+export async function readBytes(request: IncomingMessage, most: number): Promise<Buffer> {
+  if (Number(request.headers['content-length']) > most) throw tooLarge(most);
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     // Left early, the stream must not take the connection with it: the answer still has to go out.
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > longestBodyBytes) throw tooLarge();
+      if (length > most) throw tooLarge(most);
       chunks.push(chunk);
     }
   } catch (error) {
@@ -105,4 +105,4 @@ const unsupported = () =>
   new HttpRefusal(415, 'send application/json, not compressed', {
     headers: { accept: 'application/json', 'accept-encoding': 'identity' },
   });
-const tooLarge = () => new HttpRefusal(413, `the body must not be larger than ${longestBodyBytes} bytes`);
+const tooLarge = (most: number) => new HttpRefusal(413, `the body must not be larger than ${most} bytes`);

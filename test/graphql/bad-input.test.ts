@@ -55,12 +55,10 @@ type Answer = {
 
 const accept = 'application/graphql-response+json';
 
-async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(service.url, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${admin}`, 'content-type': 'application/json', accept, ...headers },
-    body,
-  });
+async function post(body: BodyInit, headers: Record<string, string> = {}): Promise<Answer> {
+  const sent = { authorization: `Bearer ${admin}`, 'content-type': 'application/json', accept, ...headers };
+  const request = { method: 'POST', headers: sent, body, duplex: 'half' };
+  const response = await fetch(service.url, request);
   const text = await response.text();
   return { status: response.status, text, body: JSON.parse(text || '{}') as Answer['body'] };
 }
@@ -266,6 +264,25 @@ describe('bodies', () => {
     expectCoded(answer);
     expect(answer.status).toBe(status);
     await expectNothingChanged();
+  });
+
+  const inChunks = (text: string): BodyInit =>
+    new ReadableStream({
+      start: (stream) => {
+        for (const chunk of text.match(/.{1,50000}/g)!) stream.enqueue(new TextEncoder().encode(chunk));
+        stream.close();
+      },
+    });
+
+  test('that come in chunks are read as in one piece', async () => {
+    const { status, body } = await post(inChunks(JSON.stringify({ query: `{ __typename } #${'x'.repeat(200_000)}` })));
+    expect({ status, body }).toEqual({ status: 200, body: { data: { __typename: 'Query' } } });
+  });
+
+  test('that come in chunks are refused once there is more than makes sense', async () => {
+    const answer = await post(inChunks(JSON.stringify({ query: `#${'x'.repeat(300_000)}` })));
+    expectCoded(answer);
+    expect(answer.status).toBe(413);
   });
 
   test.for([
