@@ -3,6 +3,9 @@ import * as ws from 'ws';
 import type { Recipient } from '../graphql/audiences.ts';
 
 const beforeId = '{"id":';
+/** What stands before a message that is longer than 64 KiB. */
+const longestBegin = 10;
+const empty = Buffer.alloc(0);
 
 type Client = {
   socket: ws.WebSocket;
@@ -20,7 +23,9 @@ export class NextMessages {
   private json: string | null = null;
   private idAt = 0;
   private idBytes = 0;
-  private frame = Buffer.alloc(0);
+  private frame: Buffer = empty;
+  /** What the frame is part of: used again for the next one, once the sockets have taken this one. */
+  private space: Buffer = empty;
 
   /** The subscription with this id. */
   to({ socket, transport }: Client, id: string): Recipient {
@@ -28,25 +33,32 @@ export class NextMessages {
   }
 
   send(transport: Socket, id: string, json: string): Promise<void> | null {
-    if (json === this.json && Buffer.byteLength(id) === this.idBytes) this.frame.write(id, this.idAt);
-    else this.write(id, json);
+    const idBytes = Buffer.byteLength(id);
+    if (json !== this.json || idBytes !== this.idBytes) this.write(idBytes, json);
+    this.frame.write(id, this.idAt);
     transport.write(this.frame);
     if (transport.writableLength === 0) return null;
     this.json = null; // it is still to be read: nobody else's id may come into it
+    this.space = empty;
     // An empty write is called back once everything before it has left.
     return new Promise((resolve) => transport.write('', () => resolve()));
   }
 
-  private write(id: string, json: string): void {
-    const text = Buffer.from(`${beforeId}${id},"type":"next","payload":${json}}`);
-    const [begin] = Sender.frame(text, wholeText);
+  /** All but the id. */
+  private write(idBytes: number, json: string): void {
+    const afterId = `,"type":"next","payload":${json}}`;
+    const end = longestBegin + beforeId.length + idBytes + Buffer.byteLength(afterId);
     // Not of Buffer's pool: a slow client would keep 64 KiB of that.
-    this.frame = Buffer.allocUnsafeSlow(begin.length + text.length);
+    if (this.space.length < end) this.space = Buffer.allocUnsafeSlow(end);
+    const text = this.space.subarray(longestBegin, end);
+    const [begin] = Sender.frame(text, wholeText);
+    this.frame = this.space.subarray(longestBegin - begin.length, end);
     this.frame.set(begin);
-    this.frame.set(text, begin.length);
+    text.write(beforeId);
+    text.write(afterId, beforeId.length + idBytes);
     this.json = json;
     this.idAt = begin.length + beforeId.length;
-    this.idBytes = Buffer.byteLength(id);
+    this.idBytes = idBytes;
   }
 }
 
