@@ -1,7 +1,5 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request as requestOver } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { createClient } from 'graphql-ws';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -35,7 +33,6 @@ const start = async (): Promise<MainProcess> => {
     REDEPLOYS_PER_USER_PER_HOUR: '1000',
     SHUTDOWN_SECONDS: '15',
     SHUTDOWN_DELAY_SECONDS: '1',
-    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
   });
   balancer.add(replica);
   await until('the balancer knows that it is ready', () => balancer.isReady(replica));

@@ -22,6 +22,7 @@ import {
   type TestWorld,
   ticketFor,
 } from './support/desk.ts';
+import { compileCache } from './support/compile-cache.ts';
 import { exportLines, newKeyPem, safeguardOf, sealAll } from './support/sealed-record.ts';
 
 let folder: string;
@@ -62,7 +63,7 @@ type Ended = { code: number; out: string; err: string };
 const run = (command: string, env: Record<string, string>, ...args: string[]): Promise<Ended> =>
   new Promise((resolve) => {
     const path = fileURLToPath(new URL(`../src/${command}.ts`, import.meta.url));
-    execFile(process.execPath, [path, ...args], { env }, (error, out, err) =>
+    execFile(process.execPath, [path, ...args], { env: { ...env, ...compileCache } }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

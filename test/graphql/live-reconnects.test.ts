@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { openRedis, waitUntilReady } from '../../src/adapters/redis/connection.ts';
 import type { RolloutEvent } from '../../src/domain/rollout.ts';
 import { Chance, seed } from '../support/chance.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { openTestWorld, type Replica, type TestWorld } from '../support/desk.ts';
 import { upTo, WrittenRollout } from '../support/live.ts';
 import type { Address, Kept } from '../support/live-process.ts';
@@ -37,6 +38,7 @@ async function start(): Promise<{ child: ChildProcess; address: Address }> {
     DATABASE_URL: world.database.serviceUrl,
     REDIS_URL: world.redisUrl,
     KUBECONFIG: world.cluster.settings.kubeconfig,
+    ...compileCache,
   };
   const entry = fileURLToPath(new URL('../support/live-process.ts', import.meta.url));
   const child = fork(entry, { env, execArgv: [] });

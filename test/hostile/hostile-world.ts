@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { accessReviewPath } from '../../src/adapters/kubernetes/wire-objects.ts';
 import { openRedis, waitUntilReady } from '../../src/adapters/redis/connection.ts';
 import { type EmbeddedRedis, startRedis } from '../../src/sandbox/redis.ts';
@@ -60,7 +58,6 @@ export class HostileWorld {
       LOG_LEVEL: 'trace',
       SHUTDOWN_DELAY_SECONDS: '0',
       SUBSCRIPTIONS_PER_USER: String(subscriptionsPerUser),
-      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     });
     const { url, subscriptionsUrl } = service;
     const story = await Story.open(services, { url, subscriptionsUrl });

@@ -25,7 +25,7 @@ afterAll(() => world.close());
 
 const replicas: Replica[] = [];
 const openFollower = async () => {
-  const replica = await world.openReplica();
+  const replica = await world.openReplica({ isMortal: true });
   replicas.push(replica);
   return replica;
 };

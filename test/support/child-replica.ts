@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from './compile-cache.ts';
 import { type Ambush, CountingProxy, dependencies, type Dependency } from './counting-proxy.ts';
 import type { TestServices } from './service.ts';
 import { until } from './wait.ts';
@@ -57,7 +58,7 @@ export class ChildReplica {
         REDEPLOYS_PER_HOUR: '1000',
         REDEPLOYS_PER_USER_PER_MINUTE: '1000',
         REDEPLOYS_PER_USER_PER_HOUR: '1000',
-        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+        ...compileCache,
       },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { MikroORM } from '@mikro-orm/postgresql';
+import { Client } from 'pg';
 import { inject } from 'vitest';
-import { openDatabase } from '../../src/adapters/database/database.ts';
 
 export type TestDatabase = {
   /** The role that the service has; and the owner. */
@@ -14,22 +13,23 @@ export type TestDatabase = {
 export async function createTestDatabase({ bare = false } = {}): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const template = bare ? 'template0' : new URL(inject('ownerUrl')).pathname.slice(1);
-  await asOwner((orm) => orm.em.fork().execute(`create database ${name} template ${template}`));
+  await asOwner(`create database ${name} template ${template}`);
   const named = (url: string): string => Object.assign(new URL(url), { pathname: `/${name}` }).toString();
   return {
     serviceUrl: named(inject('serviceUrl')),
     ownerUrl: named(inject('ownerUrl')),
-    drop: () => asOwner((orm) => orm.em.fork().execute(`drop database ${name} with (force)`)).then(() => undefined),
+    drop: () => asOwner(`drop database ${name} with (force)`),
   };
 }
 
 /** Not from the template's own database: cloning it refuses while anyone is connected to it. */
-async function asOwner<T>(work: (orm: MikroORM) => Promise<T>): Promise<T> {
-  const orm = openDatabase(Object.assign(new URL(inject('ownerUrl')), { pathname: '/postgres' }).toString(), 1);
+async function asOwner(statement: string): Promise<void> {
+  const client = new Client(Object.assign(new URL(inject('ownerUrl')), { pathname: '/postgres' }).toString());
+  await client.connect();
   try {
-    return await work(orm);
+    await client.query(statement);
   } finally {
-    await orm.close(true);
+    await client.end();
   }
 }
 

@@ -41,6 +41,8 @@ type ReplicaOptions = {
   timing?: Partial<KubernetesTiming>;
   /** Whether the watches must have synced first. */
   waits?: boolean;
+  /** Whether it can `die`: it reaches PostgreSQL through a relay then. */
+  isMortal?: boolean;
 };
 
 /** What replicas share. */
@@ -109,8 +111,9 @@ export async function openReplica(
   } & ReplicaOptions,
 ): Promise<Replica> {
   const log = pino({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
-  const toDatabase = await Relay.to(options.database.serviceUrl);
-  const throughRelay = Object.assign(new URL(options.database.serviceUrl), { port: String(toDatabase.port) });
+  const { serviceUrl } = options.database;
+  const relay = options.isMortal ? await Relay.to(serviceUrl) : undefined;
+  const throughRelay = Object.assign(new URL(serviceUrl), relay && { port: String(relay.port) });
   const orm = openDatabase(throughRelay.toString(), 10);
   const redis = openRedis(options.redisUrl, 'test', log);
   const subscriber = openSubscriber(options.redisUrl, 'test-events', log);
@@ -145,7 +148,7 @@ export async function openReplica(
     redis.disconnect();
     subscriber.disconnect();
     await orm.close(true);
-    await toDatabase.close();
+    await relay?.close();
   };
   return {
     desk: { ...deps, follow },
@@ -153,7 +156,8 @@ export async function openReplica(
     follower,
     stop,
     die: async () => {
-      await toDatabase.close();
+      if (!relay) throw new Error('it is not mortal');
+      await relay.close();
       await stop();
     },
   };

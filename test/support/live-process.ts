@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { openReplica } from './desk.ts';
 import { openLiveReplica } from './live.ts';
 
@@ -18,3 +19,4 @@ const { live, channels, url, subscriptionsUrl, stop } = await openLiveReplica(
 process.on('message', () => process.send!({ topics: live.topicCount, channels: channels.channelCount } satisfies Kept));
 process.once('disconnect', () => void stop());
 process.send!({ url, subscriptionsUrl } satisfies Address);
+flushCompileCache(); // otherwise done at an orderly exit, which may not come
