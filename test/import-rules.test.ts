@@ -36,7 +36,7 @@ const technologies: Record<string, readonly string[]> = {
   '@opentelemetry': ['adapters/opentelemetry'],
   '@pothos': ['graphql'],
   '@prometheus-io/client': ['metrics'],
-  dataloader: ['graphql'],
+  dataloader: ['adapters/database', 'graphql'],
   graphql: ['graphql', 'http'],
   'graphql-jit': ['graphql'],
   'graphql-ws': ['http'],

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createClient, type SubscribePayload } from 'graphql-ws';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -25,7 +23,6 @@ const settings = (): Record<string, string> => ({
   REDIS_URL: services.redisUrl,
   KUBECONFIG: services.cluster.settings.kubeconfig,
   OIDC_ISSUER: services.issuer.url,
-  NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
 });
 const startTraced = () => MainProcess.start({ ...settings(), OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
 const storyAt = ({ url, subscriptionsUrl }: MainProcess) => Story.open(services, { url, subscriptionsUrl });
@@ -124,7 +121,7 @@ describe('a redeploy is one trace', () => {
     const mutation = 'POST /graphql > mutation';
     for (const path of [
       `${mutation} > BEGIN`,
-      `${mutation} > INSERT operation UPDATE ticket INSERT audit_record INSERT operation_event`,
+      `${mutation} > INSERT operation UPDATE ticket UPDATE redeploy_grant INSERT audit_record INSERT operation_event`,
       `${mutation} > COMMIT`,
       `${mutation} > GET`,
       `${mutation} > POST selfsubjectaccessreviews`,

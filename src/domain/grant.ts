@@ -35,7 +35,7 @@ const GrantSchema = defineEntity({
 
 /**
  * The authority behind a redeploy token: one person's right to redeploy one application until `expires`.
- * Redis only holds a copy. Spending is a conditional UPDATE (operations/token-spending), never a change of this object.
+ * Redis only holds a copy.
  */
 export class Grant extends GrantSchema.class {
   isLive(now: Date): boolean {
@@ -44,6 +44,11 @@ export class Grant extends GrantSchema.class {
 
   whyNotLive(now: Date): string | null {
     return whyNotLive(this, now);
+  }
+
+  /** Under its row's lock: of two requests for a last use one gets it. */
+  spend(): void {
+    this.uses += 1;
   }
 
   revoke(at: Date, reason: string): AuditFact<'TOKEN_REVOKE'> {

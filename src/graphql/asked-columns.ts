@@ -57,7 +57,7 @@ function collect(
     if (/(Connection|Edge)$/.test(type.name)) return isOnTheWay(field) ? within(field, node, fragments, names) : true;
     const read = columnsOf(field);
     for (const name of read ?? []) names.add(name);
-    return read !== undefined;
+    return read !== undefined && (isOfTheRow(field) ? within(field, node, fragments, names) : true);
   });
 }
 
@@ -82,5 +82,10 @@ function columnsOf({ extensions }: Field): readonly string[] | undefined {
   return reads ?? (exposed === undefined ? undefined : [exposed]);
 }
 
+const isOfTheRow = ({ extensions }: Field): boolean => extensions['isOfTheRow'] === true;
+
 /** For a field that exposes no column: those of its row that it reads beside what every row has. */
 export const reads = <Row>(...columns: readonly (keyof Row & string)[]) => ({ reads: columns });
+
+/** For a field whose own fields read the same row: what it reads beside what they read. */
+export const readsWithin = <Row>(...columns: readonly (keyof Row & string)[]) => ({ reads: columns, isOfTheRow: true });

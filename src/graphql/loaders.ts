@@ -14,13 +14,11 @@ import {
 } from '../operations/reads.ts';
 import type { Columns } from '../operations/rows.ts';
 import { statisticsOfApplications, type StatisticsRange } from '../operations/statistics.ts';
-import { tokensOfEntries } from '../operations/tokens.ts';
 
 /** One statement per level, however many rows a page holds. */
 export const createLoaders = (desk: Desk, actor: Actor) => ({
   ticket: new DataLoader((ids: readonly number[]) => ticketsById(desk, ids)),
   entries: byColumns((ticketIds: readonly number[], columns) => entriesOfTickets(desk, ticketIds, columns)),
-  tokens: byColumns((entryIds: readonly number[], columns) => tokensOfEntries(desk, entryIds, columns)),
   approvals: byColumns((ticketIds: readonly number[], columns) => approvalsOfTickets(desk, ticketIds, columns)),
   steps: new DataLoader((ticketIds: readonly number[]) => stepsOfTickets(desk, ticketIds)),
   applications: byColumns((names: readonly string[], columns) => applicationsByName(desk, actor, names, columns)),

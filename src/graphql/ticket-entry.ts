@@ -1,6 +1,7 @@
 import type { EntryRow } from '../operations/reads.ts';
+import { tokenOfEntry } from '../operations/tokens.ts';
 import { ApplicationType, BusinessTagType, TargetType } from './application.ts';
-import { askedColumns, reads } from './asked-columns.ts';
+import { askedColumns, reads, readsWithin } from './asked-columns.ts';
 import { builder } from './builder.ts';
 import { RedeployTokenType } from './redeploy-token.ts';
 
@@ -63,8 +64,8 @@ export const TicketEntryType = builder.objectRef<EntryRow>('TicketEntry').implem
       nullable: true,
       description:
         'The token of this entry, from the record; null while none was granted. Never UNAVAILABLE: whether Redis holds it too, the query token tells.',
-      extensions: reads<EntryRow>('id'),
-      resolve: (entry, _, ctx, info) => ctx.loaders().tokens(entry.id, askedColumns(info)),
+      extensions: readsWithin<EntryRow>('grantId', 'expires', 'revokedAt', 'uses', 'maxUses', 'readAt'),
+      resolve: tokenOfEntry,
     }),
   }),
 });

@@ -1,8 +1,8 @@
 import type { Application } from '../domain/application.ts';
 import type { Target } from '../domain/cluster.ts';
+import { isUnfinishedInSql } from '../domain/operation.ts';
 import { mayReadApplication, type Owners } from '../domain/permissions.ts';
 import type { Actor, Person } from '../domain/person.ts';
-import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
 import type { RowList } from './pages.ts';
@@ -12,9 +12,9 @@ import {
   recentRedeploysInSql,
   recentRedeploysParams,
 } from './redeploy-frequency.ts';
-import { arrayOf, type Columns, execute, groupBy, only, readRows, type RowSource } from './rows.ts';
+import { arrayOf, type Columns, groupBy, only, type Question, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
-import { reading } from './transaction.ts';
+import { readingRows } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
@@ -40,42 +40,52 @@ const targetRows: RowSource<TargetRow> = {
   instants: [],
 };
 
+/** An operation, and where it stands in the way. */
+export type Unfinished = Pick<Target, 'clusterUid' | 'namespace' | 'deploymentName'> & {
+  id: string;
+  username: string;
+  grantId: number;
+};
+
 /** What a redeploy goes by. */
 export type Registered = Pick<Application, 'owners' | 'manifest' | 'imageRepositories'> & {
   targets: Target[];
+  /** On these targets, whosever they are. */
+  unfinished: Unfinished[];
   /** PostgreSQL's clock, as of this look. */
   now: Date;
 };
 
 /** With what the limits of this request go by. Null where it is registered no more. */
-export async function findRegistered(
-  em: EntityManager,
+export const registeredApplication = (
   limits: FrequencyLimits,
   person: Person,
   request: Pick<RedeployRequest, 'applicationName' | 'rollbackTo'>,
-): Promise<(Registered & RecentRedeploys) | null> {
-  const [row] = await execute<Registered & RecentRedeploys>(
-    em,
-    `select owners, manifest, image_repositories as "imageRepositories", clock_timestamp()::timestamptz(3) as now,
+): Question<(Registered & RecentRedeploys) | null> => ({
+  text: `select owners, manifest, image_repositories as "imageRepositories", clock_timestamp()::timestamptz(3) as now,
        (select coalesce(jsonb_agg(jsonb_build_object('cluster', cluster, 'clusterUid', cluster_uid, 'namespace', namespace,
           'deploymentName', deployment_name) order by position), '[]')
         from application_target t where t.application_id = a.id) as targets,
+       (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'username', username, 'grantId', grant_id,
+          'clusterUid', cluster_uid, 'namespace', namespace, 'deploymentName', deployment_name)), '[]')
+        from operation join (select cluster_uid, namespace, deployment_name from application_target t
+          where t.application_id = a.id) t using (cluster_uid, namespace, deployment_name)
+        where ${isUnfinishedInSql}) as unfinished,
        ${recentRedeploysInSql}
      from application a where name = ?`,
-    [...recentRedeploysParams(limits, person, request), request.applicationName],
-  );
-  return row ? { ...row, now: new Date(row.now) } : null;
-}
+  params: [...recentRedeploysParams(limits, person, request), request.applicationName],
+  read: ([row]: (Registered & RecentRedeploys)[]) => (row ? { ...row, now: new Date(row.now) } : null),
+});
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findApplication(deps: Deps, actor: Actor, name: string): Promise<ApplicationRow> {
-  const [row] = await reading(deps, (em) => readRows(em, applicationRows, 'where name = ?', [name]));
+  const [row] = await readingRows(deps, (em) => readRows(em, applicationRows, 'where name = ?', [name]));
   if (!row || !mayReadApplication(actor, row.owners)) throw applicationNotFound(name);
   return row;
 }
 
 export const targetsOfApplications = async (deps: Deps, ids: readonly number[]): Promise<Target[][]> => {
-  const rows = await reading(deps, (em) =>
+  const rows = await readingRows(deps, (em) =>
     readRows(em, targetRows, 'where application_id = any(?::int[]) order by position', [arrayOf(ids)]),
   );
   return groupBy(rows, ids, (row) => row.applicationId);
@@ -88,7 +98,7 @@ export const applicationsByName = async (
   names: readonly string[],
   columns?: Columns,
 ): Promise<(ApplicationRow | null)[]> => {
-  const rows = await reading(deps, (em) =>
+  const rows = await readingRows(deps, (em) =>
     readRows(em, only(applicationRows, columns), 'where name in (select jsonb_array_elements_text(?::jsonb))', [
       JSON.stringify(names),
     ]),
@@ -100,7 +110,7 @@ export const applicationsByName = async (
 
 /** Whose these applications are; without those that are registered no more. */
 export async function ownersOfApplications(deps: Deps, names: readonly string[]): Promise<Map<string, Owners>> {
-  const rows = await reading(deps, (em) =>
+  const rows = await readingRows(deps, (em) =>
     em.execute<{ name: string; owners: Owners }[]>(
       'select name, owners from application where name in (select jsonb_array_elements_text(?::jsonb))',
       [JSON.stringify(names)],
@@ -114,7 +124,7 @@ export async function ownersOfTickets(
   deps: Deps,
   ticketIds: readonly number[],
 ): Promise<Map<number, (Owners | null)[]>> {
-  const rows = await reading(deps, (em) =>
+  const rows = await readingRows(deps, (em) =>
     em.execute<{ ticketId: number; owners: Owners | null }[]>(
       `select e.ticket_id as "ticketId", a.owners from ticket_entry e
        left join application a on a.name = e.application_name where e.ticket_id = any(?::int[])`,

@@ -11,7 +11,7 @@ import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import { clusterFault, readApplicationInput, readUnregisterInput } from './inputs.ts';
 import { applicationNotFound } from './tickets.ts';
-import { inTransaction, violates } from './transaction.ts';
+import { databaseNow, inTransaction, violates } from './transaction.ts';
 
 export type RegisterApplicationInput = {
   name: string;
@@ -56,7 +56,8 @@ async function storeApplications(
   onlyIfChanged = false,
 ): Promise<Application[]> {
   const store = () =>
-    inTransaction(deps, async (em, now) => {
+    inTransaction(deps, async (em) => {
+      const now = await databaseNow(em);
       await requireFree(em, registrations);
       const changed: { application: Application; targets: Target[]; registrationBefore: RegistrationFact | null }[] =
         [];
@@ -149,7 +150,8 @@ export async function unregisterApplication(
   input: { name: string; reason?: string | null },
 ): Promise<ApplicationRow> {
   const { name, reason } = readUnregisterInput(input);
-  const stood = await inTransaction(deps, async (em, now) => {
+  const stood = await inTransaction(deps, async (em) => {
+    const now = await databaseNow(em);
     const application = await em.findOne(Application, { name }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     if (!application) throw applicationNotFound(name);
     await em.populate(application, ['targets']);

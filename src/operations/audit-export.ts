@@ -10,7 +10,7 @@ import type { Dependencies } from './dependencies.ts';
 import { readAuditExport } from './inputs.ts';
 import { auditRows, type AuditRow } from './reads.ts';
 import { Conditions, readRows, type RowSource } from './rows.ts';
-import { inTransaction, reading } from './transaction.ts';
+import { databaseNow, inTransaction, reading } from './transaction.ts';
 
 /** A record whole: with all that its hash is over. */
 export type ExportedRecord = AuditRow & { issuer: string | null; subject: string | null };
@@ -45,7 +45,8 @@ export async function exportAuditRecords(
   const filter: NonNullable<AuditFilter> = { ...names, after: from, before: to };
   const { where, search } = conditionsOf(filter);
   const exportId = randomUUID();
-  const { lastId, readAt } = await inTransaction(deps, async (em, now) => {
+  const { lastId, readAt } = await inTransaction(deps, async (em) => {
+    const now = await databaseNow(em);
     const last = await lastRecord(em);
     recordFacts(em, null, actor, now, {}, [
       { kind: 'AUDIT_EXPORT', exportId, format, filter: asGiven(filter), after, lastId: last.lastId },
@@ -161,8 +162,10 @@ async function* recordingTheEnd(
     }
     isComplete = true;
   } finally {
-    await inTransaction(deps, async (em, now) =>
-      recordFacts(em, null, actor, now, {}, [{ kind: 'AUDIT_EXPORT_END', exportId, ...handedOut, isComplete }]),
+    await inTransaction(deps, async (em) =>
+      recordFacts(em, null, actor, await databaseNow(em), {}, [
+        { kind: 'AUDIT_EXPORT_END', exportId, ...handedOut, isComplete },
+      ]),
     );
   }
 }

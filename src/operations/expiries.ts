@@ -4,7 +4,7 @@ import type { Dependencies } from './dependencies.ts';
 import { sweepEach } from './sweeps.ts';
 import { lockTicketIfFree } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { inTransaction, reading } from './transaction.ts';
+import { databaseNow, inTransaction, reading } from './transaction.ts';
 
 /*
  * What time alone ends. A sweep, not timers: it finds the same after a restart, and records the true time.
@@ -29,7 +29,8 @@ async function expirePendingTickets(deps: Dependencies): Promise<void> {
     ),
   );
   await sweepEach(deps, due, ({ id }) =>
-    inTransaction(deps, async (em, now) => {
+    inTransaction(deps, async (em) => {
+      const now = await databaseNow(em);
       const ticket = await lockTicketIfFree(em, id);
       if (ticket?.status !== 'PENDING_APPROVAL' || ticket.decideBy > now) return;
       recordFacts(em, ticket, null, ticket.decideBy, {}, [ticket.expire()]);

@@ -8,7 +8,7 @@ import { type OperationRow, operationRows, type TicketRow, ticketRows } from './
 import { type Page, pageOf } from './pages.ts';
 import { type Columns, Conditions, type Filter, only } from './rows.ts';
 import { grantRows, type RedeployToken, showGrant } from './tokens.ts';
-import { databaseNow, reading } from './transaction.ts';
+import { databaseNow, readingRows } from './transaction.ts';
 
 /*
  * The lists, newest first. Each shows only what the viewer may know of; a filter narrows it further.
@@ -57,7 +57,7 @@ export function listTickets(
     );
   }
   where.between('created_at', filter?.createdAfter, filter?.createdBefore);
-  return reading(deps, (em) => pageOf(em, only(ticketRows, columns), where, page));
+  return readingRows(deps, (em) => pageOf(em, only(ticketRows, columns), where, page));
 }
 
 /** `mayBeSamePerson`, of a row. */
@@ -84,7 +84,7 @@ export function listOperations(deps: Deps, actor: Actor, filter: OperationFilter
   where.equals('cluster', filter?.cluster);
   where.equals('namespace', filter?.namespace);
   where.between('operation_start_time', filter?.startedAfter, filter?.startedBefore);
-  return reading(deps, (em) => pageOf(em, operationRows, where, page));
+  return readingRows(deps, (em) => pageOf(em, operationRows, where, page));
 }
 
 export type TokenFilter = Filter<{ valid: boolean; username: string; applicationName: string }>;
@@ -97,7 +97,7 @@ export function listTokens(deps: Deps, actor: Actor, filter: TokenFilter, page: 
   if (filter?.valid != null) where.add(filter.valid ? isLive : `not ${isLive}`);
   where.equals('username', filter?.username);
   where.equals('application_name', filter?.applicationName);
-  return reading(deps, async (em) => {
+  return readingRows(deps, async (em) => {
     const now = await databaseNow(em);
     const rows = await pageOf(em, grantRows, where, page);
     return rows.map((row) => showGrant(row, row.ticketId, now));
@@ -131,5 +131,5 @@ export function listApplications(
       filter.namespace,
     );
   }
-  return reading(deps, (em) => pageOf(em, applicationRows, where, page));
+  return readingRows(deps, (em) => pageOf(em, applicationRows, where, page));
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Target } from '../domain/cluster.ts';
 import { type Grant, isLiveInSql } from '../domain/grant.ts';
-import { execute } from './rows.ts';
+import { ask, type Question } from './rows.ts';
 
 /** A grant that can be spent, with what was approved. */
 export type LiveGrant = Pick<
@@ -33,20 +33,21 @@ export type LiveGrant = Pick<
 type Holder = { applicationName: string; username: string; issuer?: string; subject?: string };
 
 /** With several for one pair the one that ends last is the first. */
-export async function findLiveGrants(
-  em: EntityManager,
-  { applicationName, username, issuer = '', subject = '' }: Holder,
-): Promise<LiveGrant[]> {
-  const rows = await execute<LiveGrant>(
-    em,
-    `select g.id, g.ticket_no as "ticketNo", g.application_name as "applicationName", g.issuer, g.subject, g.username,
+export const findLiveGrants = (em: EntityManager, holder: Holder): Promise<LiveGrant[]> => ask(em, liveGrants(holder));
+
+export const liveGrants = ({
+  applicationName,
+  username,
+  issuer = '',
+  subject = '',
+}: Holder): Question<LiveGrant[]> => ({
+  text: `select g.id, g.ticket_no as "ticketNo", g.application_name as "applicationName", g.issuer, g.subject, g.username,
        g.expires, g.revoked_at as "revokedAt", g.revoked_reason as "revokedReason", g.uses, g.max_uses as "maxUses",
        g.break_glass as "breakGlass", g.ticket_id as "ticketId", e.id as "entryId", e.targets, e.manifest,
        t.status <> 'APPROVED' as "isIssued", clock_timestamp()::timestamptz(3) as now
      from redeploy_grant g join ticket_entry e on e.id = g.entry_id join ticket t on t.id = g.ticket_id
      where g.application_name = ? and (g.username = ? or (g.issuer = ? and g.subject = ?)) and ${isLiveInSql}
      order by g.expires desc, g.id desc`,
-    [applicationName, username, issuer, subject],
-  );
-  return rows.map((row) => ({ ...row, expires: new Date(row.expires), now: new Date(row.now) }));
-}
+  params: [applicationName, username, issuer, subject],
+  read: (rows: LiveGrant[]) => rows.map((row) => ({ ...row, expires: new Date(row.expires), now: new Date(row.now) })),
+});

@@ -1,7 +1,6 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
 import { isStorable } from '../domain/instants.ts';
-import { arrayOf, columnOf, type Conditions, groupBy, readRows, type RowSource } from './rows.ts';
+import { arrayOf, columnOf, type Conditions, groupBy, readRows, type RowReader, type RowSource } from './rows.ts';
 
 /** Rows in the order of one unique column, whose values are the cursors: a deep page costs what the first one does. */
 export type RowList<R> = RowSource<R> & {
@@ -76,7 +75,7 @@ export function readInstantCursor(cursor: string, name: string): Place {
  * its own index, and only as far as the page needs it: `= any` would read and sort all that there is.
  */
 export function pageOf<R extends object>(
-  em: EntityManager,
+  em: RowReader,
   list: RowList<R>,
   where: Conditions,
   page: Page,
@@ -93,7 +92,7 @@ export function pageOf<R extends object>(
 
 /** The same page of each parent's own list, in one statement. */
 export async function pagesOf<R extends object>(
-  em: EntityManager,
+  em: RowReader,
   list: RowList<R>,
   parent: { column: keyof R & string; type: 'int' | 'uuid' },
   parents: readonly (number | string)[],

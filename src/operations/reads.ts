@@ -1,5 +1,6 @@
 import type { AuditKind, AuditLevel } from '../domain/audit-facts.ts';
 import { RedeployError } from '../domain/errors.ts';
+import type { Grant } from '../domain/grant.ts';
 import type { Operation } from '../domain/operation.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor } from '../domain/person.ts';
@@ -8,9 +9,9 @@ import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Approval, Ticket, TicketEntry } from '../domain/ticket.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
-import { arrayOf, type Columns, groupBy, only, readRows, type RowSource } from './rows.ts';
+import { arrayOf, columnOf, type Columns, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { ticketNotFound } from './ticket-locks.ts';
-import { reading } from './transaction.ts';
+import { readingRows } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
@@ -35,11 +36,21 @@ const entryColumns = [
   ...(['id', 'applicationName', 'businessTags', 'targets', 'manifest', 'expectedEffect', 'rollbackPlan'] as const),
   ...(['success', 'completed', 'executedAt', 'completedAt', 'errorMessage'] as const),
 ] as const;
-export type EntryRow = Pick<TicketEntry, (typeof entryColumns)[number]> & { ticketId: number };
+const tokenColumns = [
+  ...(['ticketNo', 'username', 'expires', 'revokedAt', 'revokedReason', 'uses', 'maxUses', 'breakGlass'] as const),
+] as const;
+type Token = Pick<Grant, (typeof tokenColumns)[number]>;
+/** With the columns of its token, where one was granted, as they stood at `readAt` by PostgreSQL's clock. */
+export type EntryRow = Pick<TicketEntry, (typeof entryColumns)[number]> & { ticketId: number; readAt: Date } & (
+    | (Token & { grantId: number })
+    | ({ [K in keyof Token]: null } & { grantId: null })
+  );
 const entryRows: RowSource<EntryRow> = {
-  table: 'ticket_entry',
-  columns: [...entryColumns, 'ticketId'],
-  instants: ['executedAt', 'completedAt'],
+  // An entry has one token at most: where none of its columns is asked for, PostgreSQL leaves the join out.
+  table: `(select e.*, g.id as grant_id, ${tokenColumns.map((name) => `g.${columnOf(name)}`).join(', ')},
+    now()::timestamptz(3) as read_at from ticket_entry e left join redeploy_grant g on g.entry_id = e.id)`,
+  columns: [...entryColumns, 'ticketId', 'grantId', ...tokenColumns, 'readAt'],
+  instants: ['executedAt', 'completedAt', 'expires', 'revokedAt', 'readAt'],
   always: ['id', 'ticketId'],
 };
 
@@ -121,7 +132,7 @@ const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', orde
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findTicket(deps: Deps, actor: Actor, ticketNo: string): Promise<TicketRow> {
-  const [row] = await reading(deps, (em) => readRows<TicketRow>(em, ticketRows, 'where ticket_no = ?', [ticketNo]));
+  const [row] = await readingRows(deps, (em) => readRows<TicketRow>(em, ticketRows, 'where ticket_no = ?', [ticketNo]));
   if (!row || !mayReadWhatBelongsTo(actor, row)) throw ticketNotFound(ticketNo);
   return row;
 }
@@ -135,7 +146,7 @@ export function operationRowOf(operation: Operation): OperationRow {
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findOperation(deps: Deps, actor: Actor, id: string): Promise<OperationRow> {
   const [row] = isUuid(id)
-    ? await reading(deps, (em) => readRows<OperationRow>(em, operationRows, 'where id = ?', [id]))
+    ? await readingRows(deps, (em) => readRows<OperationRow>(em, operationRows, 'where id = ?', [id]))
     : [];
   if (!row || !mayReadWhatBelongsTo(actor, row)) throw new RedeployError('NOT_FOUND', `there is no operation ${id}`);
   return row;
@@ -171,7 +182,7 @@ const batch = <R extends object>(
   source: RowSource<R>,
   rest: string,
   ids: readonly number[],
-): Promise<R[]> => reading(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
+): Promise<R[]> => readingRows(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
 
 /** Each ticket's operations, newest first; cursors are the operations' ids. */
 export const operationsOfTickets = (
@@ -180,17 +191,17 @@ export const operationsOfTickets = (
   page: Page,
   columns?: Columns,
 ): Promise<OperationRow[][]> =>
-  reading(deps, (em) =>
+  readingRows(deps, (em) =>
     pagesOf(em, only(operationRows, columns), { column: 'ticketId', type: 'int' }, ticketIds, page),
   );
 
 /** Each ticket's story, in order; cursors are the records' numbers within the ticket. */
 export const auditOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<AuditRow[][]> =>
-  reading(deps, (em) => pagesOf(em, ticketAuditRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
+  readingRows(deps, (em) => pagesOf(em, ticketAuditRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
 
 /** Each operation's events, in order; cursors are their numbers. */
 export const eventsOfOperations = (deps: Deps, ids: readonly string[], page: Page): Promise<RolloutEvent[][]> =>
-  reading(deps, async (em) => {
+  readingRows(deps, async (em) => {
     const lists = await pagesOf(em, eventRows, { column: 'operationId', type: 'uuid' }, ids, page);
     return lists.map((rows) => rows.map(toEvent));
   });
@@ -203,7 +214,7 @@ export const eventsAfter = (deps: Deps, operationId: string, after: number, limi
 
 /** The present state of an operation; there is always one, written with the operation itself. */
 export async function latestEvent(deps: Deps, operationId: string): Promise<RolloutEvent> {
-  const [row] = await reading(deps, (em) =>
+  const [row] = await readingRows(deps, (em) =>
     readRows<EventRow>(em, eventRows, 'where operation_id = ? order by sequence desc limit 1', [operationId]),
   );
   return toEvent(row!);
@@ -211,7 +222,7 @@ export async function latestEvent(deps: Deps, operationId: string): Promise<Roll
 
 /** The highest event number of each of these operations, in one query. */
 export async function latestSequences(deps: Deps, operationIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await reading(deps, (em) =>
+  const rows = await readingRows(deps, (em) =>
     em.execute<{ id: string; sequence: number }[]>('select id, sequence from operation where id = any(?::uuid[])', [
       arrayOf(operationIds),
     ]),
@@ -242,7 +253,7 @@ export async function ticketChangesSince(
   deps: Deps,
   auditId: string,
 ): Promise<{ changes: TicketChange[]; lastId: string }> {
-  const changes = await reading(deps, (em) =>
+  const changes = await readingRows(deps, (em) =>
     em.execute<(TicketChange & { lastId: string })[]>(
       `select ticket_id as "ticketId", max(sequence) as version, max(id)::text as "lastId"
        from audit_record where id > ?::bigint and ticket_id is not null group by ticket_id`,
@@ -257,7 +268,7 @@ export async function ticketChangesSince(
 }
 
 export async function lastAuditId(deps: Deps): Promise<string> {
-  const [row] = await reading(deps, (em) =>
+  const [row] = await readingRows(deps, (em) =>
     em.execute<{ id: string }[]>('select coalesce(max(id), 0)::text as id from audit_record'),
   );
   return row!.id;
@@ -271,7 +282,7 @@ const stepRows: RowList<AuditRow> = {
 
 /** The first thousand steps of each of these tickets, in order. */
 export const stepsOfTickets = (deps: Deps, ticketIds: readonly number[]): Promise<AuditRow[][]> =>
-  reading(deps, (em) =>
+  readingRows(deps, (em) =>
     pagesOf(em, stepRows, { column: 'ticketId', type: 'int' }, ticketIds, {
       after: null,
       before: null,

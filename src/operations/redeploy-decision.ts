@@ -1,12 +1,13 @@
 import type { Actor } from '../domain/person.ts';
 import { isDeployer, requireMayRedeploy, requirePermission } from '../domain/permissions.ts';
-import { findRegistered } from './application-reads.ts';
+import { registeredApplication } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
-import type { LiveGrant } from './live-grants.ts';
+import { type LiveGrant, liveGrants } from './live-grants.ts';
 import { requireFrequencyAllows } from './redeploy-frequency.ts';
 import { askCluster, findTarget, type FoundTarget, requireNoUnfinished } from './redeploy-targets.ts';
 import { findWarnings } from './redeploy-warnings.ts';
+import { askTogether } from './rows.ts';
 import { requireToken } from './token-spending.ts';
 import { reading } from './transaction.ts';
 
@@ -21,14 +22,18 @@ export async function decideRedeploy(
 ): Promise<{ grant: LiveGrant; found: FoundTarget }> {
   requirePermission(isDeployer(actor), 'only an APPLICATION_DEPLOYER redeploys', 'Ask for that role.');
   const { applicationName: name } = request;
-  const grant = await requireToken(deps, actor, name);
-  const registered = await reading(deps, async (em) => {
-    const registered = requireMayRedeploy(actor, name, await findRegistered(em, deps.limits, actor, request));
-    requireFrequencyAllows(deps.limits, actor, request, registered, registered.now);
-    return registered;
-  });
+  const [live, application] = await reading(deps, (em) =>
+    askTogether(
+      em,
+      liveGrants({ ...actor, applicationName: name }),
+      registeredApplication(deps.limits, actor, request),
+    ),
+  );
+  const grant = await requireToken(deps, actor, name, live);
+  const registered = requireMayRedeploy(actor, name, application);
+  requireFrequencyAllows(deps.limits, actor, request, registered, registered.now);
   const found = await findTarget(deps, request, grant, registered);
-  await requireNoUnfinished(deps, found.target, request.rollbackTo ? grant : null);
+  requireNoUnfinished(registered, found.target, request.rollbackTo ? grant : null);
   const warnings = await askCluster(deps, found.target, (cluster) =>
     findWarnings(cluster, found, grant, deps.limits, registered.now),
   );

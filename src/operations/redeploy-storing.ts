@@ -1,13 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
-import type { Grant } from '../domain/grant.ts';
+import { Grant, isLiveInSql } from '../domain/grant.ts';
 import { imagesOf, isUnfinishedInSql, Operation } from '../domain/operation.ts';
 import type { Actor } from '../domain/person.ts';
 import { requireMayRedeploy } from '../domain/permissions.ts';
 import { firstState, type RolloutEvent, type RolloutState } from '../domain/rollout.ts';
-import type { Ticket, TicketEntry } from '../domain/ticket.ts';
-import { findRegistered } from './application-reads.ts';
+import { Ticket, type TicketEntry } from '../domain/ticket.ts';
+import { registeredApplication } from './application-reads.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
@@ -16,11 +16,12 @@ import { describeChange } from './redeploy-change.ts';
 import { requireFrequencyAllows } from './redeploy-frequency.ts';
 import { type FoundTarget, requireManifestAsApproved, requireTargetAsApproved } from './redeploy-targets.ts';
 import { leaseSeconds } from './rollout-leases.ts';
-import { giveUseBack, lastState, storeEvent } from './rollout-writes.ts';
-import { addRow, lockRow, storeRows } from './stored-rows.ts';
-import { lockApplication, lockPerson, lockTicket } from './ticket-locks.ts';
+import { lastState, storeEvent } from './rollout-writes.ts';
+import { askTogether } from './rows.ts';
+import { addRow, lockRow, rowLock, storeRows } from './stored-rows.ts';
+import { applicationLock, personLock } from './ticket-locks.ts';
 import { settleTicket } from './ticket-settlement.ts';
-import { spendToken } from './token-spending.ts';
+import { tokenInvalid } from './token-spending.ts';
 import { inTransaction } from './transaction.ts';
 
 type Decided = { request: RedeployRequest; requestHash: string; grant: LiveGrant; found: FoundTarget };
@@ -37,15 +38,24 @@ export async function storeOperation(
   const { applicationName: name } = request;
   return inTransaction(deps, async (em) => {
     // Asked and counted again under these locks, so that the limits are exact however many ask at once.
-    await lockPerson(em, actor);
-    await lockApplication(em, name);
-    const application = requireMayRedeploy(actor, name, await findRegistered(em, deps.limits, actor, request));
+    const [, , registered, ofTicket, ofToken] = await askTogether(
+      em,
+      personLock(actor),
+      applicationLock(name),
+      registeredApplication(deps.limits, actor, request),
+      rowLock(em, Ticket, 'id = ?', [grant.ticketId]),
+      rowLock(em, Grant, `id = ? and ${isLiveInSql}`, [grant.id]),
+    );
+    const application = requireMayRedeploy(actor, name, registered);
     requireTargetAsApproved(found.target, application);
     if (!found.deployment) requireManifestAsApproved(grant.manifest, application.manifest);
     requireFrequencyAllows(deps.limits, actor, request, application, application.now);
-    const { ticket } = await lockTicket(em, { id: grant.ticketId });
+    if (!ofTicket || !ofToken) throw await tokenInvalid(em, actor, name);
+    const { entity: ticket } = ofTicket;
+    const { entity: token, now } = ofToken;
     if (ticket.status === 'APPROVED') throw new RedeployError('UNAVAILABLE', 'the token is being issued; try again');
-    const now = await spendToken(deps, em, actor, grant);
+    // What does nothing keeps its use.
+    if (found.change.skipped === null) token.spend();
     ticket.startRedeploying();
     const id = randomUUIDv7();
     const superseded = request.rollbackTo ? await supersede(em, ticket, grant, found, id, now) : [];
@@ -138,7 +148,7 @@ async function supersede(
   return [event];
 }
 
-/** Nothing is sent: the operation ends with its beginning, and the token keeps its use. */
+/** Nothing is sent: the operation ends with its beginning. */
 async function skip(
   em: EntityManager,
   ticket: Ticket,
@@ -146,7 +156,6 @@ async function skip(
   state: RolloutState,
   now: Date,
 ): Promise<RolloutEvent> {
-  await giveUseBack(em, operation);
   recordFacts(em, ticket, operation, now, about(operation), operation.skip(state, now));
   const event = storeEvent(em, operation, state, now);
   await settleTicket(em, ticket, now);

@@ -3,7 +3,7 @@ import { type Cluster, ClusterAway, ClusterRefused, type DeploymentReading, type
 import { RedeployError } from '../domain/errors.ts';
 import { isUnfinishedInSql, progressingUpdate } from '../domain/operation.ts';
 import type { RedeployWarning } from '../domain/redeploy-warnings.ts';
-import type { Registered } from './application-reads.ts';
+import type { Registered, Unfinished } from './application-reads.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { RedeployRequest } from './inputs.ts';
 import type { LiveGrant } from './live-grants.ts';
@@ -120,10 +120,7 @@ export const notDeployed = (
 
 /** The approval is for the application's target as it was then: another application may have it now. */
 export function requireTargetAsApproved(target: Target, { targets }: Pick<Registered, 'targets'>): void {
-  const { clusterUid, namespace, deploymentName } = target;
-  const isStill = targets.some(
-    (it) => it.clusterUid === clusterUid && it.namespace === namespace && it.deploymentName === deploymentName,
-  );
+  const isStill = targets.some((it) => isSameTarget(it, target));
   if (!isStill) throw registeredDifferently(`${targetName(target)} is no target of the application any more`);
 }
 
@@ -175,30 +172,37 @@ function requireStrategy({ strategy }: RedeployRequest, target: Target, present:
 }
 
 /** `except`: a rollback under the same grant ends what that has set going. */
-export async function requireNoUnfinished(deps: Dependencies, target: Target, except: LiveGrant | null): Promise<void> {
-  const unfinished = await findUnfinished(deps, target);
-  if (unfinished && unfinished.grantId !== except?.id) throw conflictWith(unfinished, target);
+export function requireNoUnfinished(
+  { unfinished }: Pick<Registered, 'unfinished'>,
+  target: Target,
+  except: LiveGrant | null,
+): void {
+  const one = unfinished.find((operation) => isSameTarget(operation, target));
+  if (one && one.grantId !== except?.id) throw conflictWith(one, target);
 }
+
+type OfTarget = Pick<Target, 'clusterUid' | 'namespace' | 'deploymentName'>;
+
+const isSameTarget = (one: OfTarget, other: OfTarget): boolean =>
+  one.clusterUid === other.clusterUid &&
+  one.namespace === other.namespace &&
+  one.deploymentName === other.deploymentName;
 
 /** What the unique index refused: the operation that stands in the way. */
 export async function unfinishedConflict(deps: Dependencies, target: Target): Promise<RedeployError> {
-  return conflictWith(await findUnfinished(deps, target), target);
-}
-
-const findUnfinished = (deps: Dependencies, { clusterUid, namespace, deploymentName }: Target) =>
-  reading(deps, async (em) => {
-    const [operation] = await execute<Unfinished>(
+  const { clusterUid, namespace, deploymentName } = target;
+  const [operation] = await reading(deps, (em) =>
+    execute<{ id: string; username: string }>(
       em,
-      `select id, username, grant_id as "grantId" from operation
+      `select id, username from operation
        where cluster_uid = ? and namespace = ? and deployment_name = ? and ${isUnfinishedInSql}`,
       [clusterUid, namespace, deploymentName],
-    );
-    return operation;
-  });
+    ),
+  );
+  return conflictWith(operation, target);
+}
 
-type Unfinished = { id: string; username: string; grantId: number };
-
-function conflictWith(operation: Unfinished | undefined, target: Target): RedeployError {
+function conflictWith(operation: Pick<Unfinished, 'id' | 'username'> | undefined, target: Target): RedeployError {
   const which = operation ? `operation ${operation.id} of ${operation.username}` : 'another operation';
   return new RedeployError('CONFLICT', `${which} is unfinished on ${targetName(target)}`, {
     advice: 'Wait for its end.',

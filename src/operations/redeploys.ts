@@ -55,7 +55,7 @@ async function redeployAnew(
   const { grant, found } = await decideRedeploy(deps, actor, request);
   try {
     const { operation, events } = await storeOperation(deps, actor, { request, requestHash, grant, found });
-    for (const event of events) await deps.rolloutEvents.publish(event);
+    for (const event of events) void deps.rolloutEvents.publish(event);
     const followed = operation.isFinished() ? operation : await follow(operation);
     if (grant.maxUses != null) await refreshCopies(deps, [grant]); // Redis shows no token whose last use is spent
     // It stands and is answered for, whether its present state can be read or not.

@@ -2,7 +2,7 @@ import { RedeployError } from '../domain/errors.ts';
 import type { Actor } from '../domain/person.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies, Desk } from './dependencies.ts';
-import { inTransaction } from './transaction.ts';
+import { databaseNow, inTransaction } from './transaction.ts';
 
 /** Runs one request of a signed-in user; a refusal stands in the record before the user hears of it. */
 export async function perform<Input, Result>(
@@ -36,7 +36,8 @@ export async function refuse(
  */
 async function recordRefusal(deps: Dependencies, actor: Actor, request: string, error: RedeployError): Promise<void> {
   if (error.code === 'UNAVAILABLE') return;
-  await inTransaction(deps, async (em, now) => {
+  await inTransaction(deps, async (em) => {
+    const now = await databaseNow(em);
     const [tally] = await em.execute<{ count: number }[]>(
       `insert into refusal_tally as tally (issuer, subject, request, code, minute) values (?, ?, ?, ?, date_trunc('minute', ?::timestamptz))
        on conflict (issuer, subject, request, code, minute) do update set count = tally.count + 1 returning count`,

@@ -62,7 +62,6 @@ export class RolloutFollower {
   private readonly byTarget = new Map<string, string>();
   /** PostgreSQL's clock, as of the last renewal. */
   private clock = { at: Date.now(), read: performance.now() };
-  private readonly stopping = Promise.withResolvers<void>();
   private isStopping = false;
 
   constructor(deps: Dependencies) {
@@ -86,11 +85,9 @@ export class RolloutFollower {
     if (this.isStopping) await this.release();
     const followed = this.isStopping ? null : this.follow(operation);
     if (!followed) return null;
-    const patience = new AbortController();
-    const timeout = pause(waitMs, null, { signal: patience.signal }).catch(() => null);
-    const stopped = this.stopping.promise.then(() => null);
-    const settled = await Promise.race([followed.settled.promise, stopped, timeout]);
-    patience.abort();
+    const patience = setTimeout(followed.settled.resolve, waitMs, null);
+    const settled = await followed.settled.promise;
+    clearTimeout(patience);
     return settled;
   }
 
@@ -100,7 +97,7 @@ export class RolloutFollower {
     const listeners = clusters.map((cluster) => cluster.onChange((change) => this.changed(cluster.name, change)));
     const stop = () => {
       this.isStopping = true;
-      this.stopping.resolve();
+      for (const { settled } of this.followed.values()) settled.resolve(null);
     };
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
@@ -249,10 +246,10 @@ export class RolloutFollower {
   private async readLogs(followed: Followed, { failures }: Verdict, isEnd: boolean): Promise<void> {
     const reading = followed.logs.read(failures);
     if (!isEnd) return void reading.then(() => this.lookAt(followed));
-    const patience = new AbortController();
-    const timeout = pause(finalLogsMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([reading, timeout]);
-    patience.abort();
+    const waited = Promise.withResolvers<void>();
+    const patience = setTimeout(waited.resolve, finalLogsMs);
+    await Promise.race([reading, waited.promise]);
+    clearTimeout(patience);
   }
 
   /** The watches may be late: the object that was patched may not have come to them yet. */

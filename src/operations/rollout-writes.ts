@@ -7,8 +7,8 @@ import { notObserved, type Verdict } from '../domain/rollout-verdict.ts';
 import { Ticket } from '../domain/ticket.ts';
 import { recordFacts } from './audit.ts';
 import type { Dependencies } from './dependencies.ts';
-import { execute } from './rows.ts';
-import { appendRow, lockRowsInTurn } from './stored-rows.ts';
+import { askTogether, execute } from './rows.ts';
+import { appendRow, rowLock } from './stored-rows.ts';
 import { settleTicket } from './ticket-settlement.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -83,25 +83,26 @@ export const renewPrecondition = (
 async function write(deps: Dependencies, lease: Lease, change: Change): Promise<Recorded> {
   const { operation, state, event } = await inTransaction(deps, async (em) => {
     const { operationId: id, ticketId, fence } = lease;
-    const locked = await lockRowsInTurn(
+    const [ofTicket, locked] = await askTogether(
       em,
-      [Ticket, 'id = ?', [ticketId]],
-      [Operation, 'id = ? and fence = ?', [id, fence]],
+      rowLock(em, Ticket, 'id = ?', [ticketId]),
+      rowLock(em, Operation, 'id = ? and fence = ?', [id, fence]),
     );
-    if (!locked) throw new LeaseLost(`operation ${id} is followed by another process`);
-    const { first: ticket, second: operation, now } = locked;
+    if (!ofTicket || !locked) throw new LeaseLost(`operation ${id} is followed by another process`);
+    const { entity: ticket } = ofTicket;
+    const { entity: operation, now } = locked;
     const { facts, state } = await change(operation, now, em);
     const { id: operationId, applicationName, cluster, namespace } = operation;
     recordFacts(em, ticket, operation, now, { operationId, applicationName, cluster, namespace }, facts);
     if (operation.isFinished()) await settleTicket(em, ticket, now);
     return { operation, state, event: state && storeEvent(em, operation, state, now) };
   });
-  if (event) await deps.rolloutEvents.publish(event);
+  if (event) void deps.rolloutEvents.publish(event);
   return { operation, state };
 }
 
 /** What was never sent does not count as a use of the token. */
-export const giveUseBack = (em: EntityManager, { grant }: Operation): Promise<unknown> =>
+const giveUseBack = (em: EntityManager, { grant }: Operation): Promise<unknown> =>
   execute(em, 'update redeploy_grant set uses = uses - 1 where id = ?', [grant.id]);
 
 export async function lastState(em: EntityManager, { id: operationId, sequence }: Operation): Promise<RolloutState> {

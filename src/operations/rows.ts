@@ -5,6 +5,9 @@ import type { EntityManager } from '@mikro-orm/postgresql';
  * commands, which need their rules; those that are carried out most do without it too (stored-rows.ts).
  */
 
+/** What rows are read through: a transaction, or what `readingRows` lends. */
+export type RowReader = Pick<EntityManager, 'execute' | 'getLoggerContext'>;
+
 const selectLists = new WeakMap<readonly string[], string>();
 
 /** `it.ticket_no as "ticketNo", …` */
@@ -57,15 +60,42 @@ export function only<Source extends Narrowable>(source: Source, asked: Columns |
 }
 
 /** Planned once per connection, not each time: the text holds no values and is one of a few. */
-const prepared = { label: 'prepared' };
+const prepared: Sending = { label: 'prepared' };
+/** As prepared-statements.ts understands it. `together`: with what else is asked for in the same tick. */
+type Sending = { label: 'prepared'; together?: boolean; followedBy?: readonly Question<unknown>[]; commits?: boolean };
 
 /** Carries out what has one text, whatever its values. */
-export const execute = <R extends object>(em: EntityManager, text: string, params: readonly unknown[]): Promise<R[]> =>
-  em.execute<R[]>(text, [...params], 'all', prepared);
+export const execute = <R extends object>(em: RowReader, text: string, params: readonly unknown[]): Promise<R[]> =>
+  em.execute<R[]>(text, [...params], 'all', { ...prepared, ...em.getLoggerContext() });
+
+/** What is asked, and what is made of the answer. */
+export type Question<T> = { text: string; params: readonly unknown[]; read: (rows: never[]) => T };
+
+/**
+ * Asks several in one message: each is carried out after the one before, and sees what was stored before it had its
+ * turn. They may lock, but none of them writes.
+ */
+export async function askTogether<T extends unknown[]>(
+  em: EntityManager,
+  ...[first, ...rest]: { [K in keyof T]: Question<T[K]> }
+): Promise<T> {
+  const { text, params } = first!;
+  const sending: Sending = { ...prepared, followedBy: rest };
+  const answers = await em.execute<never[][]>(text, [...params], 'all', sending);
+  return answers.map((rows, at) => [first!, ...rest][at]!.read(rows)) as T;
+}
+
+export const ask = async <T>(em: EntityManager, question: Question<T>): Promise<T> =>
+  (await askTogether<[T]>(em, question))[0];
+
+/** The same as `execute`, and COMMIT with it. */
+export const executeLast = (em: EntityManager, text: string, params: readonly string[]): Promise<unknown> =>
+  em.execute(text, [...params], 'all', committing);
+const committing: Sending = { ...prepared, commits: true };
 
 /** Reads the named columns of a table; `rest` is what follows its name. */
 export async function readRows<R extends object>(
-  em: EntityManager,
+  em: RowReader,
   source: RowSource<R>,
   rest: string,
   params: readonly unknown[],

@@ -6,7 +6,7 @@ import {
   ReferenceKind,
   type RequiredEntityData,
 } from '@mikro-orm/postgresql';
-import { execute } from './rows.ts';
+import { ask, execute, type Question } from './rows.ts';
 
 /*
  * What is written with every redeploy and every step of a rollout goes past MikroORM's unit of work, which gives each
@@ -30,45 +30,13 @@ type Locking = [where: string, params: readonly unknown[], strength?: 'for updat
  * One row, locked until the transaction ends, and PostgreSQL's clock as of then. What becomes of it is stored with the
  * transaction. Of other entities it has the ids alone.
  */
-export async function lockRow<E extends object>(
-  em: EntityManager,
-  entity: EntityClass<E>,
-  ...locking: Locking
-): Promise<{ entity: E; now: Date } | null> {
+export const lockRow = <E extends object>(em: EntityManager, entity: EntityClass<E>, ...locking: Locking) =>
+  ask(em, rowLock(em, entity, ...locking));
+
+/** The same, to be asked together with what is locked before it. */
+export function rowLock<E extends object>(em: EntityManager, entity: EntityClass<E>, ...locking: Locking) {
   const shape = shapeOf(em, entity);
-  const locked = await lock(em, shape, ...locking);
-  if (!locked) return null;
-  return { entity: entityOf(em, shape, locked.row) as E, now: locked.now };
-}
-
-type Which<E extends object> = [entity: EntityClass<E>, where: string, params: readonly unknown[]];
-
-/** Two rows by one statement, the second not before the first. Null where either is not there. */
-export async function lockRowsInTurn<First extends object, Second extends object>(
-  em: EntityManager,
-  [first, whereFirst, paramsFirst]: Which<First>,
-  [second, whereSecond, paramsSecond]: Which<Second>,
-): Promise<{ first: First; second: Second; now: Date } | null> {
-  const shapes = [shapeOf(em, first), shapeOf(em, second)] as const;
-  const [one, other] = shapes;
-  const named = shapes.flatMap(({ columns }, at) =>
-    columns.map(({ column }) => `it_${at}.${column} as ${column}_${at}`),
-  );
-  // Asked before the second row is looked for; the clock, when both are locked.
-  const isFirstLocked = '(select count(*) from it_0) = 1';
-  const [found] = await execute<Fields & { locked_at: string }>(
-    em,
-    `with it_0 as materialized (select ${namesOf(one)} from ${one.table} where ${whereFirst} for update),
-     it_1 as materialized (select ${namesOf(other)} from ${other.table} where ${isFirstLocked} and ${whereSecond} for update)
-     select ${named.join(', ')}, clock_timestamp()::timestamptz(3) as locked_at from it_0 cross join it_1`,
-    [...paramsFirst, ...paramsSecond],
-  );
-  if (!found) return null;
-  const rows = shapes.map(({ columns }, at) =>
-    Object.fromEntries(columns.map(({ column }) => [column, found[`${column}_${at}`]])),
-  );
-  const entities = shapes.map((shape, at) => entityOf(em, shape, rows[at]!));
-  return { first: entities[0] as First, second: entities[1] as Second, now: new Date(found.locked_at) };
+  return lockOf(shape, locking, (row) => entityOf(em, shape, row) as E);
 }
 
 /** The one that the transaction knows already, or the row as it came. */
@@ -84,38 +52,36 @@ function entityOf(em: EntityManager, shape: Shape, row: Fields): Fields {
 const namesOf = ({ columns }: Shape): string => columns.map(({ column }) => column).join(', ');
 
 /** The same as MikroORM's entity, for whoever goes on from it to others. */
-export async function lockEntity<E extends object>(
-  em: EntityManager,
-  entity: EntityClass<E>,
-  ...locking: Locking
-): Promise<{ entity: E; now: Date } | null> {
-  const locked = await lock(em, shapeOf(em, entity), ...locking);
-  return locked && { entity: em.map(entity, locked.row as EntityDictionary<E>), now: locked.now };
-}
-
-async function lock(
-  em: EntityManager,
-  shape: Shape,
-  ...[where, params, strength = 'for update']: Locking
-): Promise<{ row: Fields; now: Date } | null> {
-  // The clock is read outside: where the row is selected it is not locked yet.
-  const [found] = await execute<{ locked_at: string }>(
+export const lockEntity = <E extends object>(em: EntityManager, entity: EntityClass<E>, ...locking: Locking) =>
+  ask(
     em,
-    `with it as materialized (select ${namesOf(shape)} from ${shape.table} where ${where} ${strength})
-     select it.*, clock_timestamp()::timestamptz(3) as locked_at from it`,
-    params,
+    lockOf(shapeOf(em, entity), locking, (row) => em.map(entity, row as EntityDictionary<E>)),
   );
-  if (!found) return null;
-  const { locked_at: now, ...row } = found;
-  return { row, now: new Date(now) };
-}
 
-/** The work of a transaction, and what has been added and changed in it by then. */
-export async function storingRows<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
+const lockOf = <E>(
+  shape: Shape,
+  [where, params, strength = 'for update']: Locking,
+  toEntity: (row: Fields) => E,
+): Question<{ entity: E; now: Date } | null> => ({
+  // The clock is read outside: where the row is selected it is not locked yet.
+  text: `with it as materialized (select ${namesOf(shape)} from ${shape.table} where ${where} ${strength})
+     select it.*, clock_timestamp()::timestamptz(3) as locked_at from it`,
+  params,
+  read: ([found]: (Fields & { locked_at: string })[]) => {
+    if (!found) return null;
+    const { locked_at: now, ...row } = found;
+    return { entity: toEntity(row), now: new Date(now) };
+  },
+});
+
+type Send = (em: EntityManager, text: string, params: readonly string[]) => Promise<unknown>;
+
+/** The work of a transaction, and what has been added and changed in it by then, which is its last statement. */
+export async function storingRows<T>(em: EntityManager, work: () => Promise<T>, sendLast: Send = execute): Promise<T> {
   rowsByTransaction.set(em, { added: [], appended: [], known: new Map() });
   const done = await work();
   await em.flush();
-  await storeRows(em);
+  await storeRows(em, sendLast);
   return done;
 }
 
@@ -133,7 +99,7 @@ export function appendRow<E extends object>(em: EntityManager, entity: EntityCla
 }
 
 /** For where the transaction itself asks for what it has written; at its end `storingRows` does it. */
-export async function storeRows(em: EntityManager): Promise<void> {
+export async function storeRows(em: EntityManager, send: Send = execute): Promise<void> {
   const { added, appended, known } = rowsOf(em);
   const parts = [
     ...added.map(({ shape, fields }) => insertion(shape, [fields])),
@@ -150,7 +116,7 @@ export async function storeRows(em: EntityManager): Promise<void> {
   if (last === undefined) return;
   const others = texts.map((text, at) => `part_${at} as (${text})`);
   const rows = parts.map(({ rows }) => JSON.stringify(rows));
-  await execute(em, others.length === 0 ? last : `with ${others.join(', ')} ${last}`, rows);
+  await send(em, others.length === 0 ? last : `with ${others.join(', ')} ${last}`, rows);
   appended.length = 0;
   for (const row of [...known.values(), ...added.splice(0)]) know(em, row);
 }
@@ -179,19 +145,20 @@ const isSame = (one: unknown, other: unknown): boolean =>
   one === other || (one instanceof Date && other instanceof Date && one.getTime() === other.getTime());
 
 /** Of another entity its id is stored. */
-const toColumns = (fields: Fields, columns: readonly Column[]): Fields =>
-  Object.fromEntries(
-    columns.map(({ name, column, isReference }) => [column, isReference ? idOf(fields[name]) : fields[name]]),
-  );
+const toColumns = (fields: Fields, columns: readonly Column[]): Fields => {
+  const row: Fields = {};
+  for (const { name, column, isReference } of columns) row[column] = isReference ? idOf(fields[name]) : fields[name];
+  return row;
+};
 
 const idOf = (entity: unknown): unknown => (entity as { id: unknown } | null)?.id ?? null;
 
 /** An own property for each column: those of MikroORM's prototypes are never come to. */
-const dress = ({ prototype, columns }: Shape, valueOf: (column: Column) => unknown): Fields =>
-  Object.setPrototypeOf(
-    Object.fromEntries(columns.map((column) => [column.name, valueOf(column)])),
-    prototype,
-  ) as Fields;
+const dress = ({ prototype, columns }: Shape, valueOf: (column: Column) => unknown): Fields => {
+  const fields: Fields = {};
+  for (const column of columns) fields[column.name] = valueOf(column);
+  return { __proto__: prototype, ...fields };
+};
 
 const rowsByTransaction = new WeakMap<EntityManager, Rows>();
 

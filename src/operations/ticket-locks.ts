@@ -3,7 +3,7 @@ import { RedeployError } from '../domain/errors.ts';
 import { mayReadWhatBelongsTo } from '../domain/permissions.ts';
 import type { Actor, Person } from '../domain/person.ts';
 import { Ticket } from '../domain/ticket.ts';
-import { execute } from './rows.ts';
+import type { Question } from './rows.ts';
 import { lockEntity, lockRow } from './stored-rows.ts';
 
 /*
@@ -14,15 +14,21 @@ import { lockEntity, lockRow } from './stored-rows.ts';
 const personLocks = 0x6372_6174;
 
 /** What one person does at the same moment in several replicas is done one after the other, until the transaction ends. */
-export const lockPerson = (em: EntityManager, { issuer, subject }: Omit<Person, 'username'>): Promise<unknown> =>
-  execute(em, 'select pg_advisory_xact_lock(?, hashtext(?))', [personLocks, JSON.stringify([issuer, subject])]);
+export const personLock = ({ issuer, subject }: Omit<Person, 'username'>): Question<void> => ({
+  text: 'select pg_advisory_xact_lock(?, hashtext(?))',
+  params: [personLocks, JSON.stringify([issuer, subject])],
+  read: () => undefined,
+});
 
 /**
  * Until the transaction ends nobody registers the application differently. A statement of its own, after the person's
  * lock and before anything is read: it would not see what whoever held a lock that it waited for has done.
  */
-export const lockApplication = (em: EntityManager, name: string): Promise<unknown> =>
-  execute(em, 'select from application where name = ? for update', [name]);
+export const applicationLock = (name: string): Question<void> => ({
+  text: 'select from application where name = ? for update',
+  params: [name],
+  read: () => undefined,
+});
 
 /**
  * The ticket, its row locked until the transaction ends. Throws NOT_FOUND, also where `reader` may not know of it.

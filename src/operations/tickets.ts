@@ -19,7 +19,7 @@ import type { Dependencies } from './dependencies.ts';
 import { readDecisionInput, readTicketInput } from './inputs.ts';
 import { carryOut, grantEntries } from './issue-tokens.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { inTransaction, violates } from './transaction.ts';
+import { databaseNow, inTransaction, violates } from './transaction.ts';
 
 export type CreateTicketInput = {
   workOrderKey: 'APPLICATION_REDEPLOY';
@@ -47,7 +47,8 @@ export async function createTicket(deps: Dependencies, actor: Actor, input: Crea
     });
   }
   return retryOnTakenNumber(() =>
-    inTransaction(deps, async (em, now) => {
+    inTransaction(deps, async (em) => {
+      const now = await databaseNow(em);
       const applications: Application[] = [];
       for (const { detail } of entries) applications.push(await applicationToRedeploy(em, actor, detail));
       const tags = applications.map(({ businessTags }) => businessTags);

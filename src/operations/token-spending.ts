@@ -1,50 +1,40 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { RedeployError } from '../domain/errors.ts';
-import { Grant, isLiveInSql } from '../domain/grant.ts';
+import { Grant } from '../domain/grant.ts';
 import type { Actor } from '../domain/person.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { LiveGrant } from './live-grants.ts';
-import { execute } from './rows.ts';
 import { reconcileToken } from './tokens.ts';
 import { databaseNow, reading } from './transaction.ts';
 
-/** The grant that a redeploy may spend now. Throws TOKEN_INVALID where there is none, UNAVAILABLE where Redis is away. */
-export async function requireToken(deps: Dependencies, actor: Actor, applicationName: string): Promise<LiveGrant> {
+/**
+ * Of the live ones the grant that a redeploy may spend now. Throws TOKEN_INVALID where there is none, UNAVAILABLE where
+ * Redis is away.
+ */
+export async function requireToken(
+  deps: Dependencies,
+  actor: Actor,
+  applicationName: string,
+  live: LiveGrant[],
+): Promise<LiveGrant> {
   const { issuer, subject, username } = actor;
-  const { grant } = await reconcileToken(deps, { applicationName, issuer, subject }, username);
-  if (!grant) throw await tokenInvalid(deps, actor, applicationName);
+  const { grant } = await reconcileToken(deps, { applicationName, issuer, subject }, username, live);
+  if (!grant) throw await reading(deps, (em) => tokenInvalid(em, actor, applicationName));
   return grant;
 }
 
 /** Says which it is: none, expired, revoked or used up. */
-async function tokenInvalid(deps: Dependencies, actor: Actor, applicationName: string): Promise<RedeployError> {
-  const { issuer, subject, username } = actor;
-  const why = await reading(deps, async (em) => {
-    const last = await em.findOne(
-      Grant,
-      { issuer, subject, applicationName },
-      { orderBy: { expires: 'desc', id: 'desc' }, populate: ['ticket'] },
-    );
-    return last ? `the token of ticket ${last.ticketNo} ${last.whyNotLive(await databaseNow(em)) ?? 'ended'}` : null;
-  });
-  return new RedeployError('TOKEN_INVALID', why ?? `${username} has no token for ${applicationName}`, {
-    advice: 'Create a ticket and have it approved.',
-  });
-}
-
-/** Atomically: of two requests for a last use one gets it. Answers with the instant. */
-export async function spendToken(
-  deps: Dependencies,
+export async function tokenInvalid(
   em: EntityManager,
-  actor: Actor,
-  { id, applicationName }: LiveGrant,
-): Promise<Date> {
-  const [spent] = await execute<{ now: string }>(
-    em,
-    `update redeploy_grant set uses = uses + 1 where id = ? and ${isLiveInSql}
-     returning clock_timestamp()::timestamptz(3) as now`,
-    [id],
+  { issuer, subject, username }: Actor,
+  applicationName: string,
+): Promise<RedeployError> {
+  const last = await em.findOne(
+    Grant,
+    { issuer, subject, applicationName },
+    { orderBy: { expires: 'desc', id: 'desc' }, populate: ['ticket'] },
   );
-  if (!spent) throw await tokenInvalid(deps, actor, applicationName);
-  return new Date(spent.now);
+  const why = last?.whyNotLive(await databaseNow(em)) ?? 'ended';
+  const says = last ? `the token of ticket ${last.ticketNo} ${why}` : `${username} has no token for ${applicationName}`;
+  return new RedeployError('TOKEN_INVALID', says, { advice: 'Create a ticket and have it approved.' });
 }

@@ -9,7 +9,7 @@ import { readTokenQuery } from './inputs.ts';
 import { describeToken, tokenCopy } from './issue-tokens.ts';
 import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import type { RowList } from './pages.ts';
-import { arrayOf, type Columns, only, readRows, type RowSource } from './rows.ts';
+import type { EntryRow } from './reads.ts';
 import { lockTicket } from './ticket-locks.ts';
 import { databaseNow, inTransaction, reading } from './transaction.ts';
 
@@ -73,16 +73,17 @@ type Pair =
 /**
  * Brings Redis in line with the grants, which are the authority: a missing or stale copy is written again, one
  * without a live grant is deleted. Both are recorded before they are done: without the record nothing is done. Throws
- * UNAVAILABLE where Redis does not answer.
+ * UNAVAILABLE where Redis does not answer. `found`: what was read of the pair just before.
  */
 export async function reconcileToken(
   deps: Dependencies,
   pair: Pair,
   username: string,
+  found?: LiveGrant[],
 ): Promise<{ grant: LiveGrant | null; now: Date }> {
   const { applicationName } = pair;
   const { grant, underName, now } = await reading(deps, async (em) => {
-    const live = await findLiveGrants(em, { username, ...pair });
+    const live = found ?? (await findLiveGrants(em, { username, ...pair }));
     const own = live.filter((one) => 'username' in pair || isSamePerson(one, pair));
     // What is running serves until what was approved since is issued too.
     const grant = own.find(({ isIssued }) => isIssued) ?? own[0] ?? null;
@@ -136,7 +137,8 @@ async function recordStray(
   applicationName: string,
 ): Promise<boolean> {
   const key = { applicationName, username };
-  return inTransaction(deps, async (em, at) => {
+  return inTransaction(deps, async (em) => {
+    const at = await databaseNow(em);
     if ((await findLiveGrants(em, key)).length > 0) return false;
     // A grant that ended by itself: Redis' clock may be a little behind PostgreSQL's.
     const origin = await em.findOne(Grant, { ...key, ticket: copy.ticketId, expires: new Date(copy.expires) });
@@ -171,34 +173,15 @@ export const grantRows: RowList<GrantRow> = {
   instants: ['expires', 'revokedAt'],
 };
 
-/** The tokens of these entries as the record has them; null where none was granted. */
-export async function tokensOfEntries(
-  deps: Pick<Dependencies, 'orm'>,
-  entryIds: readonly number[],
-  columns?: Columns,
-): Promise<(RedeployToken | null)[]> {
-  const rows = await reading(deps, (em) =>
-    readRows(em, only(datedGrantRows, columns), 'where entry_id = any(?::int[])', [arrayOf(entryIds)]),
-  );
-  const now = new Date(rows[0]?.readAt ?? 0);
-  const tokens = new Map(rows.map((row) => [row.entryId, showGrant(row, row.ticketId, now)]));
-  return entryIds.map((id) => tokens.get(id) ?? null);
-}
-
-/** With PostgreSQL's clock in the same statement: it is the same in all of them. */
-const datedGrantRows: RowSource<GrantRow & { readAt: string }> = {
-  table: '(select *, now()::timestamptz(3) as read_at from redeploy_grant)',
-  columns: [...grantRows.columns, 'readAt'],
-  instants: grantRows.instants,
-  // Whether it is valid, and how much is left of it, goes by these.
-  always: ['entryId', 'expires', 'revokedAt', 'uses', 'maxUses', 'readAt'],
-};
-
-type ShownGrant = Omit<GrantRow, 'ticketId' | 'entryId'>;
-
 /** A grant as the person reads it. */
-export const showGrant = (grant: ShownGrant, ticketId: number, now: Date): RedeployToken =>
-  new TokenOfGrant(grant, ticketId, now);
+export const showGrant = (grant: ShownGrant & { id: number }, ticketId: number, now: Date): RedeployToken =>
+  new TokenOfGrant(grant.id, grant, ticketId, now);
+
+/** The token of this entry as the record has it; null where none was granted. */
+export const tokenOfEntry = (entry: EntryRow): RedeployToken | null =>
+  entry.grantId === null ? null : new TokenOfGrant(entry.grantId, entry, entry.ticketId, entry.readAt);
+
+type ShownGrant = Omit<GrantRow, 'id' | 'issuer' | 'subject' | 'ticketId' | 'entryId'>;
 
 /** A class, because a getter of an object literal is made anew for each token, at forty times the cost. */
 class TokenOfGrant implements RedeployToken {
@@ -214,10 +197,10 @@ class TokenOfGrant implements RedeployToken {
   readonly breakGlass: boolean;
   readonly #why: string | null;
 
-  constructor(grant: ShownGrant, ticketId: number, now: Date) {
+  constructor(id: number, grant: ShownGrant, ticketId: number, now: Date) {
     const { expires, uses, maxUses = null } = grant;
     const why = whyNotLive(grant, now);
-    this.grantId = grant.id;
+    this.grantId = id;
     this.username = grant.username;
     this.applicationName = grant.applicationName;
     this.ticketId = ticketId;

@@ -2,6 +2,7 @@ import {
   ConnectionException,
   DriverException,
   type EntityManager,
+  type MikroORM,
   UniqueConstraintViolationException,
 } from '@mikro-orm/postgresql';
 import type { AuditContent } from '../domain/audit-record.ts';
@@ -9,16 +10,16 @@ import { RedeployError } from '../domain/errors.ts';
 import type { TicketChange } from '../domain/ticket-changes.ts';
 import type { Dependencies } from './dependencies.ts';
 import { logFact } from './fact-log.ts';
+import { executeLast, type RowReader } from './rows.ts';
 import { storingRows } from './stored-rows.ts';
 
 /**
- * One unit of work: all of it or nothing, with `now` from PostgreSQL's clock in milliseconds, as of its beginning:
- * what waits for a lock reads the clock afterwards. Never call Redis or Kubernetes inside. Throws UNAVAILABLE where
- * the database is away; its message tells whether that was too late to know that nothing was changed.
+ * One unit of work: all of it or nothing. Never call Redis or Kubernetes inside. Throws UNAVAILABLE where the database
+ * is away; its message tells whether that was too late to know that nothing was changed.
  */
 export async function inTransaction<T>(
   deps: Pick<Dependencies, 'orm' | 'ticketChanges' | 'notifies' | 'log'>,
-  work: (em: EntityManager, now: Date) => Promise<T>,
+  work: (em: EntityManager) => Promise<T>,
 ): Promise<T> {
   const changed = new Map<number, number>();
   const facts: AuditContent[] = [];
@@ -29,12 +30,19 @@ export async function inTransaction<T>(
         changedTickets.set(em, changed);
         recordedFacts.set(em, facts);
         if (deps.notifies) notifying.add(em);
-        const now = await boundedNow(em);
-        const done = await storingRows(em, () => work(em, now));
+        await em.execute(bounds);
+        const done = await storingRows(
+          em,
+          () => work(em),
+          (...last) => {
+            isCommitting = true;
+            return executeLast(...last);
+          },
+        );
         isCommitting = true;
         return done;
       }),
-    () => (isCommitting ? outcomeUnknown : nothingChanged),
+    (error) => (isCommitting && !isLockTimeout(error) ? outcomeUnknown : nothingChanged),
   );
   for (const fact of facts) logFact(deps.log, fact);
   for (const [ticketId, version] of changed) void deps.ticketChanges.publish({ ticketId, version });
@@ -69,13 +77,7 @@ export function noteTicketChange(em: EntityManager, { ticketId, version }: Ticke
 }
 
 /** A process that sleeps or vanishes in the middle of a transaction must not keep its locks from the others. */
-async function boundedNow(em: EntityManager): Promise<Date> {
-  const [row] = await em.execute<{ now: Date }[]>(
-    `select set_config('idle_in_transaction_session_timeout', '3s', true), set_config('lock_timeout', '5s', true),
-            clock_timestamp()::timestamptz(3) as now`,
-  );
-  return new Date(row!.now);
-}
+const bounds = `set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '5s'`;
 
 /** Reads without a transaction. Throws UNAVAILABLE where the database is away. */
 export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: EntityManager) => Promise<T>): Promise<T> {
@@ -85,7 +87,24 @@ export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: Ent
   );
 }
 
-export async function databaseNow(em: EntityManager): Promise<Date> {
+const rowReaders = new WeakMap<MikroORM, RowReader>();
+
+/**
+ * Reads rows alone, for a page: what is asked for in the same tick goes together, so nothing that takes long. Through
+ * an EntityManager that all share: rows are not remembered, and to make one costs about what a few rows cost.
+ */
+export async function readingRows<T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> {
+  const { orm } = deps;
+  const em = rowReaders.get(orm) ?? orm.em.fork({ disableContextResolution: true, loggerContext: { together: true } });
+  rowReaders.set(orm, em);
+  return reachingDatabase(
+    () => work(em),
+    () => cannotRead,
+  );
+}
+
+/** PostgreSQL's clock in milliseconds. What waits for a lock reads it afterwards. */
+export async function databaseNow(em: RowReader): Promise<Date> {
   const [row] = await em.execute<{ now: Date }[]>('select clock_timestamp()::timestamptz(3) as now');
   return new Date(row!.now);
 }
@@ -96,13 +115,13 @@ export const violates = (error: unknown, constraint: string): boolean =>
 
 async function reachingDatabase<T>(
   work: () => Promise<T>,
-  whenAway: () => { message: string; advice: string },
+  whenAway: (error: unknown) => { message: string; advice: string },
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (isDatabaseAway(error) && !isNulInText(error)) {
-      const { message, advice } = whenAway();
+      const { message, advice } = whenAway(error);
       throw new RedeployError('UNAVAILABLE', message, { advice }, error);
     }
     if (isNulInText(error)) throw new RedeployError('INVALID_INPUT', 'a text holds a NUL character', {}, error);
@@ -116,6 +135,9 @@ const isNulInText = (error: unknown): boolean =>
   ((error.code === '08P01' && error.message.endsWith('invalid message format')) ||
     (error.code === '22021' && error.message.endsWith('0x00')) ||
     error.code === '22P05'); // in JSON
+
+/** PostgreSQL's own answer: what was to be stored was not, and COMMIT with it rolled back. */
+const isLockTimeout = (error: unknown): boolean => error instanceof DriverException && error.code === '55P03';
 
 const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|53300|57P0|25P03|55P03)/;
 

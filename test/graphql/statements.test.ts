@@ -60,7 +60,7 @@ const lists: { what: string; list: string; selection: string; statements: number
     list: 'tickets',
     selection: `entries { token { valid } application { name targets { deploymentName } } }
       approvals { approver } operations(first: 5) { edges { node { id rolloutStatus } } }`,
-    statements: 7,
+    statements: 6,
   },
   {
     what: 'tickets with their story, in records, lines and Markdown',

@@ -176,7 +176,7 @@ test('Redis away for too long: the ticket FAILED, its grants are void, and each 
 });
 
 test('a database that goes away after the approval was stored does not hide that it was', async () => {
-  const doomed = await world.openReplica({ follows: false });
+  const doomed = await world.openReplica({ follows: false, isMortal: true });
   const { ticketNo } = await ticketFor(replica.desk, application);
   const { tokens } = doomed.desk;
   const put = async (...copy: Parameters<typeof tokens.put>) => {

@@ -112,8 +112,8 @@ describe('a notification is stored', () => {
   test('in the same transaction: what is rolled back is told to nobody', async () => {
     const ticket = await request();
     const before = await stored();
-    const failing = inTransaction(desk, async (em, now) => {
-      const { ticket: locked } = await lockTicket(em, { id: ticket.id });
+    const failing = inTransaction(desk, async (em) => {
+      const { ticket: locked, now } = await lockTicket(em, { id: ticket.id });
       recordFacts(em, locked, alice, now, {}, [locked.cancel(alice, null, now)]);
       await storeRows(em);
       throw new Error('something else fails');
@@ -134,7 +134,7 @@ describe('notifications are delivered', () => {
   test('in order per ticket and each once, while two replicas share them and nothing fails', async () => {
     const other = await world.openReplica({ follows: false });
     send();
-    send({ ...other.desk, notifies: true });
+    const second = send({ ...other.desk, notifies: true });
     const tickets = await Promise.all(Array.from({ length: 12 }, rejected));
     await untilDelivered();
     for (const ticket of tickets) expect(typesOf(ticket)).toEqual(threeTypes);
@@ -142,6 +142,7 @@ describe('notifications are delivered', () => {
     const sequences = receiver.of(tickets[0]!).map(({ sequence }) => sequence);
     expect(sequences.toSorted()).toEqual(sequences);
     expect(new Set(sequences).size).toBe(3);
+    await second.stop(); // a pool that is closed while it opens a connection never ends
     await other.stop();
   });
 
@@ -221,7 +222,7 @@ describe('notifications are delivered', () => {
 
 describe('a sender that', () => {
   test('dies after the receiver has it and before that is recorded is replaced: told twice under one id, in order', async () => {
-    const dying = await world.openReplica({ follows: false });
+    const dying = await world.openReplica({ follows: false, isMortal: true });
     let isDead: Promise<void> | undefined;
     receiver.answer = async (response, delivery) => {
       await (isDead ??= dying.die());

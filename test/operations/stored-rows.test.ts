@@ -7,7 +7,8 @@ import { recordFacts } from '../../src/operations/audit.ts';
 import type { Desk } from '../../src/operations/dependencies.ts';
 import { redeploy } from '../../src/operations/redeploys.ts';
 import { storeEvent } from '../../src/operations/rollout-writes.ts';
-import { lockEntity, lockRow, lockRowsInTurn, storeRows } from '../../src/operations/stored-rows.ts';
+import { askTogether } from '../../src/operations/rows.ts';
+import { lockEntity, lockRow, rowLock, storeRows } from '../../src/operations/stored-rows.ts';
 import { lockTicket } from '../../src/operations/ticket-locks.ts';
 import { inTransaction } from '../../src/operations/transaction.ts';
 import { chainOf, faultsInChain } from '../support/audit-chain.ts';
@@ -89,7 +90,11 @@ describe('a locked row', () => {
 
   test('waits for the one before it, and is not locked where that one is not free', async () => {
     const both = (em: EntityManager) =>
-      lockRowsInTurn(em, [Ticket, 'id = ?', [operation.ticket.id]], [Operation, 'id = ?', [operation.id]]);
+      askTogether(
+        em,
+        rowLock(em, Ticket, 'id = ?', [operation.ticket.id]),
+        rowLock(em, Operation, 'id = ?', [operation.id]),
+      );
     const isFree = async () => {
       const rows = await world.sql('select from operation where id = ? for update skip locked', [operation.id]);
       return rows.length === 1;
@@ -104,7 +109,7 @@ describe('a locked row', () => {
     });
     const [locked, free] = await waiting.second;
     expect(free).toBe(false);
-    expect(locked).toMatchObject({ first: { id: operation.ticket.id }, second: { id: operation.id } });
+    expect(locked.map((one) => one?.entity.id)).toEqual([operation.ticket.id, operation.id]);
   });
 
   test.each([0, 1])('is as whoever held the locks before left it, the fence raised by %i', async (raised) => {
@@ -112,16 +117,39 @@ describe('a locked row', () => {
     const waiting = await inTransaction(desk, async (em) => {
       const { ticket, locked } = await lockBoth(em);
       const second = inTransaction(desk, (em) =>
-        lockRowsInTurn(em, [Ticket, 'id = ?', [operation.ticket.id]], [Operation, 'id = ? and fence = ?', [id, fence]]),
+        askTogether(
+          em,
+          rowLock(em, Ticket, 'id = ?', [operation.ticket.id]),
+          rowLock(em, Operation, 'id = ? and fence = ?', [id, fence]),
+        ),
       );
       await untilOneWaits();
       ticket.summary = locked.reason = `left ${raised}`;
       locked.fence += raised;
       return { second };
     });
-    const found = await waiting.second;
-    const left = found && [found.first.summary, found.second.reason];
-    expect(left).toEqual(raised === 0 ? ['left 0', 'left 0'] : null);
+    const [left, second] = await waiting.second;
+    expect(left?.entity.summary).toBe(`left ${raised}`);
+    expect(second?.entity.reason).toBe(raised === 0 ? 'left 0' : undefined);
+    await world.sql('update operation set fence = ? where id = ?', [fence, id]);
+  });
+
+  test('is found where it came to be what is asked for while the lock before it was waited for', async () => {
+    const { id, fence } = operation;
+    const waiting = await inTransaction(desk, async (em) => {
+      const { locked } = await lockBoth(em);
+      const second = inTransaction(desk, (em) =>
+        askTogether(
+          em,
+          rowLock(em, Ticket, 'id = ?', [operation.ticket.id]),
+          rowLock(em, Operation, 'id = ? and fence = ?', [id, fence + 1]),
+        ),
+      );
+      await untilOneWaits();
+      locked.fence += 1;
+      return { second };
+    });
+    expect((await waiting.second)[1]?.entity.fence).toBe(fence + 1);
     await world.sql('update operation set fence = ? where id = ?', [fence, id]);
   });
 

@@ -143,13 +143,7 @@ class Connection {
 
 /** What a chunk asks for; null where it is part of a request that was counted, or none. */
 const readers: Record<Dependency, (chunk: Buffer, isFirst: boolean) => string | null> = {
-  postgres: (chunk, isFirst) => {
-    if (isFirst) return 'connect';
-    const type = String.fromCharCode(chunk[0]!);
-    if (type === 'p') return 'authenticate';
-    if (type === 'Q') return shorten(chunk.toString('utf8', 5));
-    return type === 'P' ? shorten(chunk.toString('utf8', 6)) : null;
-  },
+  postgres: (chunk, isFirst) => (isFirst ? 'connect' : statementsOf(chunk).map(shorten).join('; ') || null),
   redis: (chunk) => {
     const commands = chunk.toString('utf8').matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g);
     return [...commands].map(([, command]) => command!.toLowerCase()).join(' ') || null;
@@ -162,10 +156,27 @@ const readers: Record<Dependency, (chunk: Buffer, isFirst: boolean) => string | 
   },
 };
 
-/** Up to the string's end, in one line, without what differs from one time to the next. */
+/** Several may come in one piece. What is prepared is parsed, with its text, only once on a connection. */
+function statementsOf(chunk: Buffer): string[] {
+  const statements: string[] = [];
+  let isParsed = false;
+  for (let at = 0; at + 5 <= chunk.length; at += 1 + chunk.readUInt32BE(at + 1)) {
+    const type = String.fromCharCode(chunk[at]!);
+    const textOf = (from: number) => chunk.toString('utf8', from).replace(/\0.*$/s, '');
+    const name = textOf(at + 5);
+    if (type === 'p') statements.push('authenticate');
+    if (type === 'Q') statements.push(name);
+    if (type === 'P') statements.push(textOf(at + 6 + Buffer.byteLength(name)));
+    // Its portal has no name.
+    if (type === 'B' && !isParsed) statements.push(textOf(at + 6));
+    isParsed = type === 'P';
+  }
+  return statements;
+}
+
+/** In one line, without what differs from one time to the next. */
 const shorten = (text: string): string =>
   text
-    .replace(/\0.*$/s, '')
     .replaceAll(/\s+/g, ' ')
     .replaceAll(/'[^']*'/g, "'…'")
     .replaceAll(/\b\d+\b/g, '…')

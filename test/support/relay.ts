@@ -9,11 +9,13 @@ const ports = [20_000, 30_000] as const;
 /** Stands between a client and a server, so that a test can break what runs through it and count its sockets. */
 export class Relay {
   readonly #target: { host: string; port: number };
-  readonly #pairs = new Map<Socket, { isFrozen: boolean; isMute: boolean; upstream: Socket }>();
+  readonly #pairs = new Map<Socket, { isFrozen: boolean; isMute: boolean; isAsking: boolean; upstream: Socket }>();
   #server: Server | undefined;
   #port = 0;
   /** Every connection that was ever accepted. */
   accepted = 0;
+  /** How often a client has sent something after it had been answered. */
+  turns = 0;
   #isHanging = false;
 
   private constructor(target: { host: string; port: number }) {
@@ -85,12 +87,19 @@ export class Relay {
   #accept(socket: Socket): void {
     this.accepted += 1;
     const upstream = connect(this.#target);
-    const pair = { isFrozen: this.#isHanging, isMute: false, upstream };
+    const pair = { isFrozen: this.#isHanging, isMute: false, isAsking: false, upstream };
     this.#pairs.set(socket, pair);
     socket.setNoDelay(true);
     upstream.setNoDelay(true);
-    socket.on('data', (data) => void (pair.isFrozen || upstream.write(data)));
-    upstream.on('data', (data) => void (pair.isFrozen || pair.isMute || socket.write(data)));
+    socket.on('data', (data) => {
+      if (!pair.isAsking) this.turns += 1;
+      pair.isAsking = true;
+      if (!pair.isFrozen) upstream.write(data);
+    });
+    upstream.on('data', (data) => {
+      pair.isAsking = false;
+      if (!pair.isFrozen && !pair.isMute) socket.write(data);
+    });
     const end = () => {
       this.#pairs.delete(socket);
       upstream.destroy();

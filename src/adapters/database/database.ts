@@ -10,12 +10,7 @@ import { Approval, Ticket, TicketEntry } from '../../domain/ticket.ts';
 import type { Tracing } from '../../domain/tracing.ts';
 import { type NamingClient, nameStatements, prepareStatements } from './prepared-statements.ts';
 import { spanStatements } from './statement-spans.ts';
-import {
-  answerWithLastResult,
-  beginWithFirstStatement,
-  type QueryingClient,
-  type SendingConnection,
-} from './transaction-beginnings.ts';
+import { joinMessages, type QueryingClient, type SendingConnection, sendInOnePiece } from './transaction-messages.ts';
 
 export const entities = [
   Application,
@@ -50,17 +45,18 @@ export function openDatabase(url: string, poolSize = 20, silenceMs = 15_000, tra
     driverOptions: {
       connectionTimeoutMillis: 5_000,
       application_name: 'cratos-redeploy',
+      pipeline: true,
       onPoolCreated: (pool: Pool) => {
         opened.pool = pool;
         pool.on('connect', (client) => {
           breakSilent(client, silenceMs);
           nameStatements(client, statementNames);
-          answerWithLastResult(client);
+          sendInOnePiece(client);
         });
       },
     },
     onCreateConnection: async (connection) => {
-      beginWithFirstStatement(connection as SendingConnection);
+      joinMessages(connection as SendingConnection);
       if (tracing) spanStatements(connection as SendingConnection, tracing, tables());
     },
   });

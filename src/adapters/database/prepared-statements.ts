@@ -1,4 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { readsTogether, type ProvidingConnections } from './reads-together.ts';
+import type { Statement } from './transaction-messages.ts';
 
 /*
  * PostgreSQL parses and plans a statement anew each time that it comes, and MikroORM writes the values into its text.
@@ -22,11 +24,12 @@ type Execute = (
   ctx: Kysely | undefined,
   log?: Log,
 ) => Promise<unknown>;
-type Log = { label?: string };
+type Log = { label?: string; together?: boolean; followedBy?: readonly Prepared[]; commits?: boolean };
+type Prepared = { text: string; params: readonly unknown[] };
 type Kysely = { executeQuery: (query: object) => Promise<{ rows: unknown[] }> };
 type Connection = {
   execute: Execute;
-  getClient: () => Kysely;
+  getClient: () => Kysely & { getExecutor: () => ProvidingConnections };
   executeQuery: (text: string, work: () => Promise<unknown>, context: object) => Promise<unknown>;
 };
 
@@ -34,13 +37,21 @@ type Connection = {
 export function prepareStatements(orm: MikroORM): void {
   const connection = orm.em.getConnection() as unknown as Connection;
   const execute = connection.execute.bind(connection);
+  const read = readsTogether(() => connection.getClient().getExecutor());
   const texts = new Map<string, string>();
-  connection.execute = async (text, params, method, ctx, log) => {
-    if (log?.label !== 'prepared') return execute(text, params, method, ctx, log);
+  const sqlOf = (text: string): string => {
     const sql = texts.get(text) ?? numbered(text);
     if (texts.size < mostStatements) texts.set(text, sql);
-    const work = async () => (await (ctx ?? connection.getClient()).executeQuery({ sql, parameters: params })).rows;
-    return connection.executeQuery(sql, work, { query: text, params });
+    return sql;
+  };
+  connection.execute = async (text, params, method, ctx, log) => {
+    if (log?.label !== 'prepared') return execute(text, params, method, ctx, log);
+    const { commits } = log;
+    const followedBy = log.followedBy?.map((one) => ({ sql: sqlOf(one.text), parameters: one.params }));
+    const statement: Statement = { sql: sqlOf(text), parameters: params, followedBy, commits };
+    const send = () => (ctx ?? connection.getClient()).executeQuery(statement);
+    const work = async () => (await (log.together ? read(statement) : send())).rows;
+    return connection.executeQuery(statement.sql, work, { query: text, params });
   };
 }
 

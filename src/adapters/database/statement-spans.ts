@@ -1,6 +1,6 @@
 import type { Tracing } from '../../domain/tracing.ts';
 import { inSpan } from '../../domain/tracing.ts';
-import type { SendingConnection } from './transaction-beginnings.ts';
+import type { SendingConnection } from './transaction-messages.ts';
 
 /**
  * A span for each statement that is part of a trace; what loops of ours ask is of none. Of the text it bears the verbs
@@ -10,8 +10,9 @@ export function spanStatements(connection: SendingConnection, tracing: Tracing, 
   const execute = connection.executeQuery.bind(connection);
   connection.executeQuery = (query, options) => {
     if (tracing.traceparent === null) return execute(query, options);
-    const acts = actsOf(query.sql, tables);
-    const [{ verb, table }] = acts;
+    const [first, ...more] = actsOf(query.sql, tables);
+    const { verb, table } = first;
+    const acts = [first, ...more, ...(query.followedBy ?? []).flatMap(({ sql }) => actsOf(sql, tables))];
     const name = acts.map(nameOf).join(' ');
     const one = { 'db.operation.name': verb, ...(table !== undefined && { 'db.collection.name': table }) };
     const attributes = { 'db.system.name': 'postgresql', ...(acts.length === 1 ? one : { 'db.query.summary': name }) };
