@@ -15,8 +15,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { compare: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false } },
 });
-/** Of the fifteen minutes that a whole run may take; in what is left the benchmarks are prepared. */
-const secondsOfRounds = 7 * 60;
+/** Of the fifteen minutes that a whole run may take; in what is left the benchmarks are prepared and warm up. */
+const secondsOfRounds = 5 * 60;
 const say = (...lines: string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
 
 const wanted = positionals.filter((name) => !name.endsWith('.json'));

@@ -29,7 +29,7 @@ const benchmark: Benchmark<TicketsSetting> = {
   ],
   prepare: prepareTickets,
   // What Node compiles while it runs is only mostly there after some hundred pages, on every side.
-  warmUps: 8,
+  warmUps: 16,
   sides: {
     // Of the documents that the service knows; its clients name it.
     product: async (setting) => openPageServer(setting, { extensions }, await startProduct(setting.world)),

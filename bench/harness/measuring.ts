@@ -24,7 +24,6 @@ export async function measure(
     kept.push(part);
     return part;
   };
-  const deadline = performance.now() + options.seconds * 1000;
   try {
     const setting = await benchmark.prepare(keep);
     const sides: [string, SideProcess][] = [];
@@ -37,7 +36,9 @@ export async function measure(
     const profiles: Profiles = {};
     const { warmUps = usualWarmUps } = benchmark;
     const count = warmUps + (benchmark.rounds ?? usualRounds);
+    let deadline = Infinity;
     for (let round = 0; round < count; round += 1) {
+      if (round === warmUps) deadline = performance.now() + options.seconds * 1000;
       if (round >= warmUps + fewestRounds && performance.now() > deadline) break;
       // Of the last round that warms up: the code is hot, and its figures are not kept.
       const isProfiled = options.isProfiled && round === warmUps - 1;

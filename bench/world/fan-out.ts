@@ -18,7 +18,7 @@ export function fanOut(subscribers: number, events: number): Benchmark<World> {
       { figure: 'heap', of: 'product', against: 'usual', atMost: 0.65 },
     ],
     prepare: liveWorld(subscribers),
-    rounds: 4,
+    rounds: 6,
     sides: { product: productSide(live), bare: bareSide(live), usual: usualSide(live) },
   };
 }

@@ -3,7 +3,7 @@ import type { OpenSide } from '../harness/benchmark.ts';
 import { PageReader, type PageRequest } from './page-reader.ts';
 import { pageSize, type TicketsSetting } from './tickets-setting.ts';
 
-const pagesPerRound = 100;
+const pagesPerRound = 50;
 
 /** A server in the side's own process that answers with the page. */
 export async function openPageServer(
