@@ -14,7 +14,7 @@ import {
 } from './redeploy-frequency.ts';
 import { arrayOf, type Columns, groupBy, only, type Question, readRows, type RowSource } from './rows.ts';
 import { applicationNotFound } from './tickets.ts';
-import { readingRows } from './transaction.ts';
+import { readingTogether } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
@@ -79,13 +79,13 @@ export const registeredApplication = (
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findApplication(deps: Deps, actor: Actor, name: string): Promise<ApplicationRow> {
-  const [row] = await readingRows(deps, (em) => readRows(em, applicationRows, 'where name = ?', [name]));
+  const [row] = await readingTogether(deps, (em) => readRows(em, applicationRows, 'where name = ?', [name]));
   if (!row || !mayReadApplication(actor, row.owners)) throw applicationNotFound(name);
   return row;
 }
 
 export const targetsOfApplications = async (deps: Deps, ids: readonly number[]): Promise<Target[][]> => {
-  const rows = await readingRows(deps, (em) =>
+  const rows = await readingTogether(deps, (em) =>
     readRows(em, targetRows, 'where application_id = any(?::int[]) order by position', [arrayOf(ids)]),
   );
   return groupBy(rows, ids, (row) => row.applicationId);
@@ -98,7 +98,7 @@ export const applicationsByName = async (
   names: readonly string[],
   columns?: Columns,
 ): Promise<(ApplicationRow | null)[]> => {
-  const rows = await readingRows(deps, (em) =>
+  const rows = await readingTogether(deps, (em) =>
     readRows(em, only(applicationRows, columns), 'where name in (select jsonb_array_elements_text(?::jsonb))', [
       JSON.stringify(names),
     ]),
@@ -110,7 +110,7 @@ export const applicationsByName = async (
 
 /** Whose these applications are; without those that are registered no more. */
 export async function ownersOfApplications(deps: Deps, names: readonly string[]): Promise<Map<string, Owners>> {
-  const rows = await readingRows(deps, (em) =>
+  const rows = await readingTogether(deps, (em) =>
     em.execute<{ name: string; owners: Owners }[]>(
       'select name, owners from application where name in (select jsonb_array_elements_text(?::jsonb))',
       [JSON.stringify(names)],
@@ -124,7 +124,7 @@ export async function ownersOfTickets(
   deps: Deps,
   ticketIds: readonly number[],
 ): Promise<Map<number, (Owners | null)[]>> {
-  const rows = await readingRows(deps, (em) =>
+  const rows = await readingTogether(deps, (em) =>
     em.execute<{ ticketId: number; owners: Owners | null }[]>(
       `select e.ticket_id as "ticketId", a.owners from ticket_entry e
        left join application a on a.name = e.application_name where e.ticket_id = any(?::int[])`,

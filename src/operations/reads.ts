@@ -11,7 +11,7 @@ import type { Dependencies } from './dependencies.ts';
 import { type Page, pagesOf, type RowList } from './pages.ts';
 import { arrayOf, columnOf, type Columns, groupBy, only, readRows, type RowSource } from './rows.ts';
 import { ticketNotFound } from './ticket-locks.ts';
-import { readingRows } from './transaction.ts';
+import { readingTogether } from './transaction.ts';
 
 type Deps = Pick<Dependencies, 'orm'>;
 
@@ -132,7 +132,9 @@ const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', orde
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findTicket(deps: Deps, actor: Actor, ticketNo: string): Promise<TicketRow> {
-  const [row] = await readingRows(deps, (em) => readRows<TicketRow>(em, ticketRows, 'where ticket_no = ?', [ticketNo]));
+  const [row] = await readingTogether(deps, (em) =>
+    readRows<TicketRow>(em, ticketRows, 'where ticket_no = ?', [ticketNo]),
+  );
   if (!row || !mayReadWhatBelongsTo(actor, row)) throw ticketNotFound(ticketNo);
   return row;
 }
@@ -146,7 +148,7 @@ export function operationRowOf(operation: Operation): OperationRow {
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */
 export async function findOperation(deps: Deps, actor: Actor, id: string): Promise<OperationRow> {
   const [row] = isUuid(id)
-    ? await readingRows(deps, (em) => readRows<OperationRow>(em, operationRows, 'where id = ?', [id]))
+    ? await readingTogether(deps, (em) => readRows<OperationRow>(em, operationRows, 'where id = ?', [id]))
     : [];
   if (!row || !mayReadWhatBelongsTo(actor, row)) throw new RedeployError('NOT_FOUND', `there is no operation ${id}`);
   return row;
@@ -182,7 +184,7 @@ const batch = <R extends object>(
   source: RowSource<R>,
   rest: string,
   ids: readonly number[],
-): Promise<R[]> => readingRows(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
+): Promise<R[]> => readingTogether(deps, (em) => readRows<R>(em, source, rest, [arrayOf(ids)]));
 
 /** Each ticket's operations, newest first; cursors are the operations' ids. */
 export const operationsOfTickets = (
@@ -191,17 +193,17 @@ export const operationsOfTickets = (
   page: Page,
   columns?: Columns,
 ): Promise<OperationRow[][]> =>
-  readingRows(deps, (em) =>
+  readingTogether(deps, (em) =>
     pagesOf(em, only(operationRows, columns), { column: 'ticketId', type: 'int' }, ticketIds, page),
   );
 
 /** Each ticket's story, in order; cursors are the records' numbers within the ticket. */
 export const auditOfTickets = (deps: Deps, ticketIds: readonly number[], page: Page): Promise<AuditRow[][]> =>
-  readingRows(deps, (em) => pagesOf(em, ticketAuditRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
+  readingTogether(deps, (em) => pagesOf(em, ticketAuditRows, { column: 'ticketId', type: 'int' }, ticketIds, page));
 
 /** Each operation's events, in order; cursors are their numbers. */
 export const eventsOfOperations = (deps: Deps, ids: readonly string[], page: Page): Promise<RolloutEvent[][]> =>
-  readingRows(deps, async (em) => {
+  readingTogether(deps, async (em) => {
     const lists = await pagesOf(em, eventRows, { column: 'operationId', type: 'uuid' }, ids, page);
     return lists.map((rows) => rows.map(toEvent));
   });
@@ -214,7 +216,7 @@ export const eventsAfter = (deps: Deps, operationId: string, after: number, limi
 
 /** The present state of an operation; there is always one, written with the operation itself. */
 export async function latestEvent(deps: Deps, operationId: string): Promise<RolloutEvent> {
-  const [row] = await readingRows(deps, (em) =>
+  const [row] = await readingTogether(deps, (em) =>
     readRows<EventRow>(em, eventRows, 'where operation_id = ? order by sequence desc limit 1', [operationId]),
   );
   return toEvent(row!);
@@ -222,7 +224,7 @@ export async function latestEvent(deps: Deps, operationId: string): Promise<Roll
 
 /** The highest event number of each of these operations, in one query. */
 export async function latestSequences(deps: Deps, operationIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await readingRows(deps, (em) =>
+  const rows = await readingTogether(deps, (em) =>
     em.execute<{ id: string; sequence: number }[]>('select id, sequence from operation where id = any(?::uuid[])', [
       arrayOf(operationIds),
     ]),
@@ -253,7 +255,7 @@ export async function ticketChangesSince(
   deps: Deps,
   auditId: string,
 ): Promise<{ changes: TicketChange[]; lastId: string }> {
-  const changes = await readingRows(deps, (em) =>
+  const changes = await readingTogether(deps, (em) =>
     em.execute<(TicketChange & { lastId: string })[]>(
       `select ticket_id as "ticketId", max(sequence) as version, max(id)::text as "lastId"
        from audit_record where id > ?::bigint and ticket_id is not null group by ticket_id`,
@@ -268,7 +270,7 @@ export async function ticketChangesSince(
 }
 
 export async function lastAuditId(deps: Deps): Promise<string> {
-  const [row] = await readingRows(deps, (em) =>
+  const [row] = await readingTogether(deps, (em) =>
     em.execute<{ id: string }[]>('select coalesce(max(id), 0)::text as id from audit_record'),
   );
   return row!.id;
@@ -282,7 +284,7 @@ const stepRows: RowList<AuditRow> = {
 
 /** The first thousand steps of each of these tickets, in order. */
 export const stepsOfTickets = (deps: Deps, ticketIds: readonly number[]): Promise<AuditRow[][]> =>
-  readingRows(deps, (em) =>
+  readingTogether(deps, (em) =>
     pagesOf(em, stepRows, { column: 'ticketId', type: 'int' }, ticketIds, {
       after: null,
       before: null,

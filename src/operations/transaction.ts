@@ -42,7 +42,7 @@ export async function inTransaction<T>(
         isCommitting = true;
         return done;
       }),
-    (error) => (isCommitting && !isLockTimeout(error) ? outcomeUnknown : nothingChanged),
+    (error) => (isCommitting && !wasRefused(error) ? outcomeUnknown : nothingChanged),
   );
   for (const fact of facts) logFact(deps.log, fact);
   for (const [ticketId, version] of changed) void deps.ticketChanges.publish({ ticketId, version });
@@ -87,21 +87,32 @@ export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: Ent
   );
 }
 
-const rowReaders = new WeakMap<MikroORM, RowReader>();
-
 /**
- * Reads rows alone, for a page: what is asked for in the same tick goes together, so nothing that takes long. Through
- * an EntityManager that all share: rows are not remembered, and to make one costs about what a few rows cost.
+ * Reads rows alone, through an EntityManager that all share: rows are not remembered, and to make one costs about what a
+ * few rows cost.
  */
-export async function readingRows<T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> {
-  const { orm } = deps;
-  const em = rowReaders.get(orm) ?? orm.em.fork({ disableContextResolution: true, loggerContext: { together: true } });
-  rowReaders.set(orm, em);
-  return reachingDatabase(
+export const readingRows = <T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> =>
+  readingThrough(rowReader(deps.orm, apart), work);
+
+/** The same together with what else is asked for in the same tick, as of a page: nothing that may take long. */
+export const readingTogether = <T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> =>
+  readingThrough(rowReader(deps.orm, together), work);
+
+type Readers = { context: { together: boolean }; byDatabase: WeakMap<MikroORM, RowReader> };
+const apart: Readers = { context: { together: false }, byDatabase: new WeakMap() };
+const together: Readers = { context: { together: true }, byDatabase: new WeakMap() };
+
+function rowReader(orm: MikroORM, { context, byDatabase }: Readers): RowReader {
+  const em = byDatabase.get(orm) ?? orm.em.fork({ disableContextResolution: true, loggerContext: context });
+  byDatabase.set(orm, em);
+  return em;
+}
+
+const readingThrough = <T>(em: RowReader, work: (em: RowReader) => Promise<T>): Promise<T> =>
+  reachingDatabase(
     () => work(em),
     () => cannotRead,
   );
-}
 
 /** PostgreSQL's clock in milliseconds. What waits for a lock reads it afterwards. */
 export async function databaseNow(em: RowReader): Promise<Date> {
@@ -136,8 +147,10 @@ const isNulInText = (error: unknown): boolean =>
     (error.code === '22021' && error.message.endsWith('0x00')) ||
     error.code === '22P05'); // in JSON
 
-/** PostgreSQL's own answer: what was to be stored was not, and COMMIT with it rolled back. */
-const isLockTimeout = (error: unknown): boolean => error instanceof DriverException && error.code === '55P03';
+/** The statement that COMMIT goes with waited too long for a lock, or came when the connection was lost already. */
+const wasRefused = (error: unknown): boolean =>
+  error instanceof DriverException && (/^(55P03|25P03)$/.test(error.code ?? '') || notSent.test(error.message));
+const notSent = /client has encountered a connection error/i;
 
 const awayCodes = /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN|08|53300|57P0|25P03|55P03)/;
 
@@ -148,8 +161,7 @@ export function isDatabaseAway(error: unknown): boolean {
   return (
     error instanceof ConnectionException ||
     awayCodes.test(code) ||
-    /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error/i.test(
-      error.message,
-    )
+    notSent.test(error.message) ||
+    /connection terminated|timeout exceeded when trying to connect/i.test(error.message)
   );
 }

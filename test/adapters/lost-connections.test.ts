@@ -3,6 +3,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openDatabase } from '../../src/adapters/database/database.ts';
+import { recordFacts } from '../../src/operations/audit.ts';
 import { inTransaction, reading } from '../../src/operations/transaction.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { refusalOf } from '../support/outcomes.ts';
@@ -70,6 +71,18 @@ test('one that goes silent in the middle of a transaction changes nothing', asyn
     message: 'the database is away; nothing was changed',
   });
   await one();
+});
+
+test('one whose connection was lost before its last statement was sent changes nothing, and says so', async () => {
+  const lost = inTransaction({ orm, ticketChanges, log }, async (em) => {
+    await em.execute('select 1');
+    relay.cut();
+    await until('it is gone', () => relay.open === 0);
+    recordFacts(em, null, null, new Date(), {}, [
+      { kind: 'AUDIT_EXPORT_END', exportId: '', rows: 0, lastId: null, isComplete: true },
+    ]);
+  });
+  expect((await refusalOf(lost)).message).toBe('the database is away; nothing was changed');
 });
 
 test('a connection that nobody uses for a while is no fault', async () => {

@@ -89,6 +89,33 @@ test('one that PostgreSQL refuses leaves the others as they are', async () => {
   expect(await asked[2]).toEqual([{ it: 3 }]);
 });
 
+test('one that takes long keeps back none that was asked for before it', async () => {
+  open(1);
+  const told: string[] = [];
+  const tell = (name: string, read: Promise<unknown>) => read.then(() => told.push(name));
+  const locked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const other = openDatabase(database.serviceUrl, 1);
+  const holding = other.em.fork().transactional(async (em) => {
+    await em.execute('select pg_advisory_xact_lock(7)');
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  const quick = tell('quick', read('select ?::int as it', 1));
+  const slow = tell('slow', read('select ?::int as it, pg_advisory_lock_shared(7)::text', 1));
+  await quick;
+  expect(told).toEqual(['quick']);
+  release.resolve();
+  await Promise.all([holding, slow]);
+  await other.close(true);
+});
+
+test('where there is no connection for them all are refused', async () => {
+  orm = openDatabase(Object.assign(new URL(database.serviceUrl), { port: '1' }).toString(), 1);
+  expect(await settled([place(0), place(1)])).toEqual(['rejected', 'rejected']);
+});
+
 test('where their connection is lost those behind are refused, and the next ones have another', async () => {
   open(1);
   const lose = read('select pg_terminate_backend(pg_backend_pid() + 0 * ?::int) as it', 1);

@@ -101,6 +101,15 @@ test('of statements that are asked together the first that fails is told, and no
   expect(await kept()).toEqual([{ id: 1, word: 'first' }]);
 });
 
+test('a failure that nobody minds is no commit, whichever statement it was', async () => {
+  const swallowing = inTransaction(async (em) => {
+    await execute(em, insert, [2, 'second']);
+    await execute(em, insert, [3, null]).catch(() => undefined);
+  });
+  await expect(swallowing).rejects.toThrow('null value');
+  expect(await kept()).toEqual([{ id: 1, word: 'first' }]);
+});
+
 test.for([
   { what: 'the last statement', id: '2', last: null, why: 'null value' },
   { what: 'COMMIT', id: '1', last: 'another', why: 'duplicate key' },

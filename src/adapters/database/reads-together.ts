@@ -12,23 +12,35 @@ import type { SendingConnection, Statement } from './transaction-messages.ts';
 const mostTogether = 8;
 
 type Result = { rows: unknown[] };
+/** `sendTo` never fails. */
+type Asked = { sendTo: (connection: SendingConnection) => Promise<void>; fail: (reason: unknown) => void };
 export type ProvidingConnections = {
   provideConnection: <T>(consume: (connection: SendingConnection) => Promise<T>) => Promise<T>;
 };
 
-/** Of statements outside transactions, which stand each for itself: where one fails, the others are answered. */
+/**
+ * Of statements outside transactions, which stand each for itself: each is answered as soon as it can be, and where one
+ * fails the others are answered all the same.
+ */
 export function readsTogether(executor: () => ProvidingConnections): (statement: Statement) => Promise<Result> {
   const reads = new DataLoader(
-    (asked: readonly { statement: Statement; inItsContext: <T>(work: () => T) => T }[]) =>
-      executor().provideConnection((connection) =>
-        Promise.all(
-          asked.map(({ statement, inItsContext }) =>
-            inItsContext(() => connection.executeQuery(statement) as Promise<Result>).catch((error: Error) => error),
-          ),
-        ),
-      ),
+    async (asked: readonly Asked[]) => {
+      try {
+        await executor().provideConnection((connection) => Promise.all(asked.map(({ sendTo }) => sendTo(connection))));
+      } catch (reason) {
+        for (const { fail } of asked) fail(reason);
+      }
+      return asked;
+    },
     { cache: false, maxBatchSize: mostTogether },
   );
-  // Whose trace it is part of.
-  return (statement) => reads.load({ statement, inItsContext: AsyncLocalStorage.snapshot() });
+  return (statement) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    // Whose trace it is part of.
+    const inItsContext = AsyncLocalStorage.snapshot();
+    const sendTo = (connection: SendingConnection) =>
+      inItsContext(async () => resolve(await connection.executeQuery(statement))).catch(reject);
+    void reads.load({ sendTo, fail: reject });
+    return promise;
+  };
 }

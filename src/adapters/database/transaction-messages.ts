@@ -55,7 +55,6 @@ export function joinMessages(connection: SendingConnection): void {
       return answer!;
     } catch (reason) {
       state = 'open';
-      failure = { reason };
       throw reason;
     }
   };
@@ -95,8 +94,8 @@ export function joinMessages(connection: SendingConnection): void {
     }
     if (failure) throw failure.reason;
     if (state === 'over') throw new Error('the transaction has been committed');
-    if (!begin) return send(statement, options);
-    return sendFirst(begin, statement, options).catch((reason: unknown) => {
+    if (state === 'none') return send(statement, options);
+    return (begin ? sendFirst(begin, statement, options) : send(statement, options)).catch((reason: unknown) => {
       failure = { reason };
       throw reason;
     });
