@@ -1,5 +1,6 @@
 import { lexicographicSortSchema } from 'graphql';
 import { builder } from './builder.ts';
+import { readPlainConnections } from './connections.ts';
 import { guardedSchema } from './guarded-schema.ts';
 import './viewer.ts';
 import './application.ts';
@@ -17,4 +18,4 @@ import './ticket.ts';
 import './ticket-mutations.ts';
 import './break-glass.ts';
 
-export const schema = lexicographicSortSchema(guardedSchema(builder.toSchema()));
+export const schema = lexicographicSortSchema(guardedSchema(readPlainConnections(builder.toSchema())));

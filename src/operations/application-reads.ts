@@ -29,7 +29,6 @@ export const applicationRows: RowList<ApplicationRow> = {
   cursor: 'int',
   table: 'application',
   columns,
-  instants: ['createdAt', 'updatedAt'],
   always: ['id', 'name', 'owners'],
 };
 
@@ -37,7 +36,6 @@ type TargetRow = Target & { applicationId: number };
 const targetRows: RowSource<TargetRow> = {
   table: 'application_target',
   columns: ['applicationId', 'cluster', 'clusterUid', 'namespace', 'deploymentName'],
-  instants: [],
 };
 
 /** An operation, and where it stands in the way. */
@@ -74,7 +72,7 @@ export const registeredApplication = (
        ${recentRedeploysInSql}
      from application a where name = ?`,
   params: [...recentRedeploysParams(limits, person, request), request.applicationName],
-  read: ([row]: (Registered & RecentRedeploys)[]) => (row ? { ...row, now: new Date(row.now) } : null),
+  read: ([row]: (Registered & RecentRedeploys)[]) => row ?? null,
 });
 
 /** Throws NOT_FOUND for what does not exist and for what this person may not know of. */

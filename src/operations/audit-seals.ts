@@ -16,12 +16,11 @@ const sealRows: RowSource<SealRow> = {
     ...(['sequence', 'firstId', 'lastId', 'count', 'firstAt', 'lastAt', 'root', 'previousHash', 'at'] as const),
     ...(['hash', 'keyId', 'signature'] as const),
   ],
-  instants: ['firstAt', 'lastAt', 'at'],
 };
 
 /** The newest seal; null before there is one. */
 export async function newestSeal(em: EntityManager): Promise<Checkpoint | null> {
-  const [seal] = await readSeals(em, 'order by it.sequence desc limit 1', []);
+  const [seal] = await readSeals(em, 'order by it.sequence desc limit ?', [1]);
   return seal ?? null;
 }
 

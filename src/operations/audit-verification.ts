@@ -154,7 +154,6 @@ const storedRecords: RowSource<StoredRecord> = {
     ...(['ticketNo', 'applicationName', 'operationId', 'cluster', 'namespace', 'message', 'data'] as const),
     ...(['previousHash', 'hash', 'predecessorHash'] as const),
   ],
-  instants: ['at'],
 };
 
 const pageSize = 500;

@@ -49,5 +49,5 @@ export const liveGrants = ({
      where g.application_name = ? and (g.username = ? or (g.issuer = ? and g.subject = ?)) and ${isLiveInSql}
      order by g.expires desc, g.id desc`,
   params: [applicationName, username, issuer, subject],
-  read: (rows: LiveGrant[]) => rows.map((row) => ({ ...row, expires: new Date(row.expires), now: new Date(row.now) })),
+  read: (rows: LiveGrant[]) => rows,
 });

@@ -28,7 +28,6 @@ export const ticketRows: RowList<TicketRow> = {
   cursor: 'int',
   table: 'ticket',
   columns: ticketColumns,
-  instants: ['createdAt', 'decideBy', 'approvedAt', 'endedAt', 'breakGlassAt', 'reviewedAt', 'completionAskedAt'],
   always: ['id', 'approvalsRequired'],
 };
 
@@ -50,7 +49,6 @@ const entryRows: RowSource<EntryRow> = {
   table: `(select e.*, g.id as grant_id, ${tokenColumns.map((name) => `g.${columnOf(name)}`).join(', ')},
     now()::timestamptz(3) as read_at from ticket_entry e left join redeploy_grant g on g.entry_id = e.id)`,
   columns: [...entryColumns, 'ticketId', 'grantId', ...tokenColumns, 'readAt'],
-  instants: ['executedAt', 'completedAt', 'expires', 'revokedAt', 'readAt'],
   always: ['id', 'ticketId'],
 };
 
@@ -59,7 +57,6 @@ export type ApprovalRow = Pick<Approval, (typeof approvalColumns)[number]> & { t
 const approvalRows: RowSource<ApprovalRow> = {
   table: 'approval',
   columns: [...approvalColumns, 'ticketId'],
-  instants: ['at'],
   always: ['ticketId'],
 };
 
@@ -92,14 +89,6 @@ export const operationRows: RowList<OperationRow> = {
   cursor: 'uuid',
   table: 'operation',
   columns: [...operationColumns, 'ticketId', 'entryId'],
-  instants: [
-    'operationStartTime',
-    'lastUpdateTime',
-    'operationEndTime',
-    'firstPodAt',
-    'availableAt',
-    'succeededLateAt',
-  ],
   always: ['id', 'ticketId', 'rolloutStatus'],
 };
 
@@ -126,7 +115,7 @@ export type AuditRow = {
   hash: string;
   previousHash: string | null;
 };
-export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns, instants: ['at'] };
+export const auditRows: RowSource<AuditRow> = { table: 'audit_record', columns: auditColumns };
 /** A ticket's story: in the order in which it was written, which is not quite that of its instants. */
 const ticketAuditRows: RowList<AuditRow> = { ...auditRows, key: 'sequence', order: 'asc', cursor: 'int' };
 
@@ -239,7 +228,6 @@ const eventRows: RowList<EventRow> = {
   cursor: 'int',
   table: 'operation_event',
   columns: ['operationId', 'sequence', 'at', 'state'],
-  instants: ['at'],
 };
 const toEvent = ({ state, operationId, sequence, at }: EventRow): RolloutEvent => ({
   ...state,

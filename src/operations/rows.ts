@@ -26,8 +26,6 @@ export const columnOf = (name: string): string => name.replace(/[A-Z]/g, (letter
 export type RowSource<R> = {
   table: string;
   columns: readonly (keyof R & string)[];
-  /** Columns that hold a time: the driver gives strings. */
-  instants: readonly (keyof R & string)[];
   /** What is read whatever is asked for: what rows are told apart, ordered and allowed by. Where it is not said, all. */
   always?: readonly (keyof R & string)[];
 };
@@ -45,7 +43,7 @@ export function columnsNamed(names: readonly string[]): Columns {
   return known;
 }
 
-type Narrowable = { columns: readonly string[]; instants: readonly string[]; always?: readonly string[] };
+type Narrowable = { columns: readonly string[]; always?: readonly string[] };
 
 /** The same rows with these of their columns; of the others nobody may ask. All, where nothing is said. */
 export function only<Source extends Narrowable>(source: Source, asked: Columns | undefined): Source {
@@ -54,7 +52,7 @@ export function only<Source extends Narrowable>(source: Source, asked: Columns |
   if (known) return known;
   const { always } = source;
   const isRead = (name: string): boolean => asked.names.has(name) || always.includes(name);
-  const narrowed = { ...source, columns: source.columns.filter(isRead), instants: source.instants.filter(isRead) };
+  const narrowed = { ...source, columns: source.columns.filter(isRead) };
   asked.sources.set(source, narrowed);
   return narrowed;
 }
@@ -64,7 +62,7 @@ const prepared: Sending = { label: 'prepared' };
 /** As prepared-statements.ts understands it. `together`: with what else is asked for in the same tick. */
 type Sending = { label: 'prepared'; together?: boolean; followedBy?: readonly Question<unknown>[]; commits?: boolean };
 
-/** Carries out what has one text, whatever its values. */
+/** Carries out what has one text, whatever its values, of which there is one at least. Instants are Dates. */
 export const execute = <R extends object>(em: RowReader, text: string, params: readonly unknown[]): Promise<R[]> =>
   em.execute<R[]>(text, [...params], 'all', { ...prepared, ...em.getLoggerContext() });
 
@@ -94,22 +92,12 @@ export const executeLast = (em: EntityManager, text: string, params: readonly st
 const committing: Sending = { ...prepared, commits: true };
 
 /** Reads the named columns of a table; `rest` is what follows its name. */
-export async function readRows<R extends object>(
+export const readRows = <R extends object>(
   em: RowReader,
   source: RowSource<R>,
   rest: string,
   params: readonly unknown[],
-): Promise<R[]> {
-  const text = `select ${selectList(source.columns)} from ${source.table} it ${rest}`;
-  const rows = await execute<R>(em, text, params);
-  for (const row of rows as Record<string, unknown>[]) {
-    for (const name of source.instants) {
-      const value = row[name];
-      if (typeof value === 'string') row[name] = new Date(value);
-    }
-  }
-  return rows;
-}
+): Promise<R[]> => execute(em, `select ${selectList(source.columns)} from ${source.table} it ${rest}`, params);
 
 /** A PostgreSQL array literal of numbers or UUIDs. */
 export const arrayOf = (items: readonly (number | string)[]): string => `{${items.join(',')}}`;

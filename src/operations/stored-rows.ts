@@ -67,10 +67,10 @@ const lockOf = <E>(
   text: `with it as materialized (select ${namesOf(shape)} from ${shape.table} where ${where} ${strength})
      select it.*, clock_timestamp()::timestamptz(3) as locked_at from it`,
   params,
-  read: ([found]: (Fields & { locked_at: string })[]) => {
+  read: ([found]: (Fields & { locked_at: Date })[]) => {
     if (!found) return null;
     const { locked_at: now, ...row } = found;
-    return { entity: toEntity(row), now: new Date(now) };
+    return { entity: toEntity(row), now };
   },
 });
 
@@ -179,13 +179,12 @@ function shapeOf<E extends object>(em: EntityManager, entity: EntityClass<E>): S
   const known = shapes.get(entity);
   if (known) return known;
   const { tableName: table, props } = em.getMetadata().get(entity);
-  const columns = props.flatMap(({ name, fieldNames, kind, runtimeType, customType }): Column[] => {
+  const columns = props.flatMap(({ name, fieldNames, kind, customType }): Column[] => {
     const [column] = fieldNames ?? [];
     if (column === undefined) return [];
     const isReference = kind === ReferenceKind.MANY_TO_ONE;
     const read = (stored: unknown): unknown => {
       if (isReference) return { id: stored };
-      if (runtimeType === 'Date') return new Date(stored as string);
       return customType instanceof ArrayType ? customType.convertToJSValue(stored as string, em.getPlatform()) : stored;
     };
     return [{ name, column, isReference, read }];

@@ -170,7 +170,6 @@ export const grantRows: RowList<GrantRow> = {
   cursor: 'int',
   table: 'redeploy_grant',
   columns: [...grantColumns, 'ticketId', 'entryId'],
-  instants: ['expires', 'revokedAt'],
 };
 
 /** A grant as the person reads it. */

@@ -75,8 +75,8 @@ test('what is asked behind a lock sees what was stored by whoever held it', asyn
 
 test('what is set for a transaction holds in it and no longer', async () => {
   const timeout: Question<string> = {
-    text: `select current_setting('lock_timeout') as it`,
-    params: [],
+    text: 'select current_setting(?) as it',
+    params: ['lock_timeout'],
     read: ([row]: { it: string }[]) => row!.it,
   };
   const within = await inTransaction(async (em) => {

@@ -2,6 +2,7 @@ import { defaultFieldResolver, extendSchema, type GraphQLField, isInterfaceType,
 import { describe, expect, test } from 'vitest';
 import { linkRules, objectRules, rootRules } from '../../src/graphql/access.ts';
 import { builder } from '../../src/graphql/builder.ts';
+import { readPlainConnections } from '../../src/graphql/connections.ts';
 import { guardedSchema } from '../../src/graphql/guarded-schema.ts';
 import { schema } from '../../src/graphql/schema.ts';
 
@@ -59,7 +60,7 @@ test('every rule stands in the description of what it is for', () => {
 });
 
 test('what is read with its object costs nothing more than before', () => {
-  const unguarded = builder.toSchema();
+  const unguarded = readPlainConnections(builder.toSchema());
   const resolverOf = (field: GraphQLField<unknown, unknown> | undefined) =>
     String(field?.resolve ?? defaultFieldResolver);
   const changed = fields.filter(({ name, field }) => {

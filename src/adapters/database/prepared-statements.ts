@@ -46,6 +46,7 @@ export function prepareStatements(orm: MikroORM): void {
   };
   connection.execute = async (text, params, method, ctx, log) => {
     if (log?.label !== 'prepared') return execute(text, params, method, ctx, log);
+    if (params.length === 0) throw new Error('what is prepared has values beside it');
     const { commits } = log;
     const followedBy = log.followedBy?.map((one) => ({ sql: sqlOf(one.text), parameters: one.params }));
     const statement: Statement = { sql: sqlOf(text), parameters: params, followedBy, commits };
@@ -55,16 +56,29 @@ export function prepareStatements(orm: MikroORM): void {
   };
 }
 
-export type NamingClient = { query: (text: unknown, values?: unknown, ...rest: unknown[]) => unknown };
+type ReadValue = (text: string) => unknown;
+export type NamingClient = {
+  query: (text: unknown, values?: unknown, ...rest: unknown[]) => unknown;
+  getTypeParser: (type: number, format: string) => ReadValue;
+};
 
-/** Only what is prepared comes with values of its own: the driver prepares what has a name. */
+/** PostgreSQL's number of `timestamptz`. */
+const instantType = 1184;
+const readInstant: ReadValue = (text) => new Date(text);
+
+/**
+ * Only what is prepared comes with values of its own: the driver prepares what has a name. Its instants are Dates, where
+ * MikroORM reads texts.
+ */
 export function nameStatements(client: NamingClient, names: Map<string, string>): void {
   const query = client.query.bind(client);
+  const getTypeParser = (type: number, format: string): ReadValue =>
+    type === instantType ? readInstant : client.getTypeParser(type, format);
+  const types = { getTypeParser };
   client.query = (text, values, ...rest) => {
     if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return query(text, values, ...rest);
     const name = names.get(text) ?? (names.size < mostStatements ? `read_${names.size}` : undefined);
-    if (name === undefined) return query(text, values, ...rest);
-    names.set(text, name);
-    return query({ name, text, values }, ...rest);
+    if (name !== undefined) names.set(text, name);
+    return query({ name, text, values, types }, ...rest);
   };
 }
