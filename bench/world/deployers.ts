@@ -4,11 +4,11 @@ import type { Person, World } from './dependencies.ts';
 import { DeskClient } from './desk-client.ts';
 
 /*
- * Each redeploys no more applications than a ticket takes, for how often somebody redeployed is read each time. How often
- * they may is set beyond what a benchmark does.
+ * Each redeploys few applications, no more than a ticket takes: how often somebody redeployed is read each time. How
+ * often they may is set beyond what a benchmark does.
  */
 
-const perDeployer = 20;
+const perDeployer = 5;
 const deployerOf = (index: number): string => `deployer-${Math.floor(index / perDeployer)}`;
 
 export const redeployLimits = {

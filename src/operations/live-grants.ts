@@ -1,7 +1,6 @@
-import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Target } from '../domain/cluster.ts';
 import { type Grant, isLiveInSql } from '../domain/grant.ts';
-import { ask, type Question } from './rows.ts';
+import { ask, type Question, type RowReader } from './rows.ts';
 
 /** A grant that can be spent, with what was approved. */
 export type LiveGrant = Pick<
@@ -33,7 +32,7 @@ export type LiveGrant = Pick<
 type Holder = { applicationName: string; username: string; issuer?: string; subject?: string };
 
 /** With several for one pair the one that ends last is the first. */
-export const findLiveGrants = (em: EntityManager, holder: Holder): Promise<LiveGrant[]> => ask(em, liveGrants(holder));
+export const findLiveGrants = (em: RowReader, holder: Holder): Promise<LiveGrant[]> => ask(em, liveGrants(holder));
 
 export const liveGrants = ({
   applicationName,

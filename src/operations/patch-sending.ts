@@ -14,7 +14,7 @@ import type { Dependencies } from './dependencies.ts';
 import { imageFault, pausedRollback } from './redeploy-change.ts';
 import { type Lease, recordLanding, type Recorded, recordRefusal, renewPrecondition } from './rollout-writes.ts';
 import { execute } from './rows.ts';
-import { reading } from './transaction.ts';
+import { readingRows } from './transaction.ts';
 
 /**
  * Brings the operation's change into the cluster exactly once, or ends the operation. Every sender, also one that
@@ -137,7 +137,7 @@ type SendingRow = Pick<Grant, 'revokedAt' | 'revokedReason'> & {
 
 async function readSending(deps: Dependencies, operation: Operation): Promise<Sending> {
   const { id: operationId, username, reason, operationStartTime } = operation;
-  const [row] = await reading(deps, (em) =>
+  const [row] = await readingRows(deps, (em) =>
     execute<SendingRow>(
       em,
       `select g.revoked_at as "revokedAt", g.revoked_reason as "revokedReason", t.ticket_no as "ticketNo",

@@ -9,7 +9,7 @@ import { askCluster, findTarget, type FoundTarget, requireNoUnfinished } from '.
 import { findWarnings } from './redeploy-warnings.ts';
 import { askTogether } from './rows.ts';
 import { requireToken } from './token-spending.ts';
-import { reading } from './transaction.ts';
+import { readingRows } from './transaction.ts';
 
 /**
  * What a redeploy would do, or the first of the refusals that stand in its way, in the order that the contract
@@ -22,7 +22,7 @@ export async function decideRedeploy(
 ): Promise<{ grant: LiveGrant; found: FoundTarget }> {
   requirePermission(isDeployer(actor), 'only an APPLICATION_DEPLOYER redeploys', 'Ask for that role.');
   const { applicationName: name } = request;
-  const [live, application] = await reading(deps, (em) =>
+  const [live, application] = await readingRows(deps, (em) =>
     askTogether(
       em,
       liveGrants({ ...actor, applicationName: name }),

@@ -74,7 +74,7 @@ export type Question<T> = { text: string; params: readonly unknown[]; read: (row
  * turn. They may lock, but none of them writes.
  */
 export async function askTogether<T extends unknown[]>(
-  em: EntityManager,
+  em: RowReader,
   ...[first, ...rest]: { [K in keyof T]: Question<T[K]> }
 ): Promise<T> {
   const { text, params } = first!;
@@ -83,7 +83,7 @@ export async function askTogether<T extends unknown[]>(
   return answers.map((rows, at) => [first!, ...rest][at]!.read(rows)) as T;
 }
 
-export const ask = async <T>(em: EntityManager, question: Question<T>): Promise<T> =>
+export const ask = async <T>(em: RowReader, question: Question<T>): Promise<T> =>
   (await askTogether<[T]>(em, question))[0];
 
 /** The same as `execute`, and COMMIT with it. */

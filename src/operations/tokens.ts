@@ -11,7 +11,7 @@ import { findLiveGrants, type LiveGrant } from './live-grants.ts';
 import type { RowList } from './pages.ts';
 import type { EntryRow } from './reads.ts';
 import { lockTicket } from './ticket-locks.ts';
-import { databaseNow, inTransaction, reading } from './transaction.ts';
+import { databaseNow, inTransaction, reading, readingRows } from './transaction.ts';
 
 /** A redeploy token as clients see it. Not valid: what else is known of it, and `desc` says why. */
 export type RedeployToken = {
@@ -82,7 +82,7 @@ export async function reconcileToken(
   found?: LiveGrant[],
 ): Promise<{ grant: LiveGrant | null; now: Date }> {
   const { applicationName } = pair;
-  const { grant, underName, now } = await reading(deps, async (em) => {
+  const { grant, underName, now } = await readingRows(deps, async (em) => {
     const live = found ?? (await findLiveGrants(em, { username, ...pair }));
     const own = live.filter((one) => 'username' in pair || isSamePerson(one, pair));
     // What is running serves until what was approved since is issued too.

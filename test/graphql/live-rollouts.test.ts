@@ -149,6 +149,20 @@ describe('messages that Redis loses', () => {
     }
   });
 
+  test('are heard at once where they were published', async () => {
+    const rollout = await begin();
+    await redisOfFar.close();
+    try {
+      const heard: number[] = [];
+      const leave = await far.events.subscribe(rollout.operationId, ({ sequence }) => heard.push(sequence));
+      void far.events.publish(await rollout.record());
+      expect(heard).toEqual([2]);
+      leave();
+    } finally {
+      await redisOfFar.serve();
+    }
+  });
+
   test('or that nobody of us wrote change nothing', async () => {
     const rollout = await begin();
     const { operationId } = rollout;

@@ -58,8 +58,8 @@ export class RedisChannels {
     patience.abort();
   }
 
-  /** What somebody else published must not get into a listener's order: a listener throws at it. */
-  private deliver(channel: string, message: string): void {
+  /** Tells who listens here. What somebody else published must not get into a listener's order: a listener throws at it. */
+  deliver(channel: string, message: string): void {
     for (const listener of this.listeners.get(channel) ?? []) {
       try {
         listener(message);

@@ -11,8 +11,12 @@ export class RedisRolloutEvents implements RolloutEvents {
     this.channels = channels;
   }
 
+  /** Heard here at once: what Redis brings of it a little later has a number that is known by then. */
   publish(event: RolloutEvent): Promise<void> {
-    return this.channels.publish(channelOf(event.operationId), JSON.stringify(event));
+    const [channel, message] = [channelOf(event.operationId), JSON.stringify(event)];
+    const published = this.channels.publish(channel, message);
+    this.channels.deliver(channel, message);
+    return published;
   }
 
   subscribe(operationId: string, listener: (event: RolloutEvent) => void): Promise<() => void> {
