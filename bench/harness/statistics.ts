@@ -65,7 +65,10 @@ function valuesOf(measured: readonly Figures[], figure: string): number[] {
 /** The same goal then and now. */
 export type Move = { name: string; goal: Goal; before: Spread; now: Spread; moved: 'better' | 'worse' | null };
 
-/** What moved: where the middle halves of the rounds then and now have nothing in common. */
+/** Below it the machine may have been another one: what has a single round, or hardly differs from round to round, tells no noise. */
+const leastMove = 0.1;
+
+/** What moved: by a tenth at least, and where the middle halves of the rounds then and now have nothing in common. */
 export function compare(earlier: readonly Outcome[], now: readonly Outcome[]): Move[] {
   return now.flatMap(({ name, judged }) =>
     judged.flatMap(({ goal, value }) => {
@@ -81,5 +84,6 @@ const isSameGoal = (a: Goal, b: Goal): boolean =>
 
 function moveOf(goal: Goal, before: Spread, now: Spread): Move['moved'] {
   if (now.lower <= before.upper && before.lower <= now.upper) return null;
+  if (Math.abs(now.median - before.median) < leastMove * Math.abs(before.median)) return null;
   return now.median < before.median === 'atMost' in goal ? 'better' : 'worse';
 }

@@ -69,6 +69,12 @@ describe('a comparison', () => {
     expect(against([5, 6, 7, 8, 9], goals)).toBe('worse');
   });
 
+  test('takes less than a tenth for noise where the rounds tell of none', () => {
+    const moved = (now: number) => compare([judged([10], [10])], [judged([now], [10])]).map(({ moved }) => moved);
+    expect([moved(10.9), moved(9.1)]).toEqual([[null], [null]]);
+    expect([moved(11.1), moved(8.9)]).toEqual([['worse'], ['better']]);
+  });
+
   test('holds a goal against itself, however it was limited then', () => {
     const looser = judged([10, 11, 12, 13, 14], [10, 10, 10, 10, 10], [{ ...goal, atMost: 9 }]);
     expect(compare([before], [looser])).toMatchObject([{ name: 'fan-out', moved: null }]);
