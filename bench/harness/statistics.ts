@@ -65,7 +65,7 @@ function valuesOf(measured: readonly Figures[], figure: string): number[] {
 /** The same goal then and now. */
 export type Move = { name: string; goal: Goal; before: Spread; now: Spread; moved: 'better' | 'worse' | null };
 
-/** Below it the machine may have been another one: what has a single round, or hardly differs from round to round, tells no noise. */
+/** What has a single round, or hardly differs from round to round, tells nothing of the noise between two runs. */
 const leastMove = 0.1;
 
 /** What moved: by a tenth at least, and where the middle halves of the rounds then and now have nothing in common. */

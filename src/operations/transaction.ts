@@ -80,35 +80,32 @@ export function noteTicketChange(em: EntityManager, { ticketId, version }: Ticke
 const bounds = `set local idle_in_transaction_session_timeout = '3s'; set local lock_timeout = '5s'`;
 
 /** Reads without a transaction. Throws UNAVAILABLE where the database is away. */
-export async function reading<T>(deps: Pick<Dependencies, 'orm'>, work: (em: EntityManager) => Promise<T>): Promise<T> {
-  return reachingDatabase(
-    () => work(deps.orm.em.fork()),
-    () => cannotRead,
-  );
-}
+export const reading = <T>(deps: Pick<Dependencies, 'orm'>, work: (em: EntityManager) => Promise<T>): Promise<T> =>
+  readingThrough(deps.orm.em.fork(), work);
 
 /**
  * Reads rows alone, through an EntityManager that all share: rows are not remembered, and to make one costs about what a
  * few rows cost.
  */
 export const readingRows = <T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> =>
-  readingThrough(rowReader(deps.orm, apart), work);
+  readingThrough(rowReadersOf(deps.orm).apart, work);
 
 /** The same together with what else is asked for in the same tick, as of a page: nothing that may take long. */
 export const readingTogether = <T>(deps: Pick<Dependencies, 'orm'>, work: (em: RowReader) => Promise<T>): Promise<T> =>
-  readingThrough(rowReader(deps.orm, together), work);
+  readingThrough(rowReadersOf(deps.orm).together, work);
 
-type Readers = { context: { together: boolean }; byDatabase: WeakMap<MikroORM, RowReader> };
-const apart: Readers = { context: { together: false }, byDatabase: new WeakMap() };
-const together: Readers = { context: { together: true }, byDatabase: new WeakMap() };
+const rowReaders = new WeakMap<MikroORM, { apart: RowReader; together: RowReader }>();
 
-function rowReader(orm: MikroORM, { context, byDatabase }: Readers): RowReader {
-  const em = byDatabase.get(orm) ?? orm.em.fork({ disableContextResolution: true, loggerContext: context });
-  byDatabase.set(orm, em);
-  return em;
+function rowReadersOf(orm: MikroORM): { apart: RowReader; together: RowReader } {
+  const known = rowReaders.get(orm);
+  if (known) return known;
+  const lend = (together: boolean) => orm.em.fork({ disableContextResolution: true, loggerContext: { together } });
+  const lent = { apart: lend(false), together: lend(true) };
+  rowReaders.set(orm, lent);
+  return lent;
 }
 
-const readingThrough = <T>(em: RowReader, work: (em: RowReader) => Promise<T>): Promise<T> =>
+const readingThrough = <Em, T>(em: Em, work: (em: Em) => Promise<T>): Promise<T> =>
   reachingDatabase(
     () => work(em),
     () => cannotRead,
