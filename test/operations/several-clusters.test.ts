@@ -20,7 +20,7 @@ let a: TestCluster;
 let b: TestCluster;
 let world: TestWorld;
 let replica: Replica;
-const timing = { requestMilliseconds: 1_000, silentMilliseconds: 3_000 };
+const timing = { requestMilliseconds: 2_500, silentMilliseconds: 3_000 };
 
 beforeAll(async () => {
   [a, b] = await openTwoClusters();
